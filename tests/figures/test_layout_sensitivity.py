@@ -1,4 +1,4 @@
-"""Nothing overlaps and nothing is cut: forests of definitions and controls, states, depth."""
+"""Nothing overlaps and nothing is cut: forests of subgroups and controls, states, depth."""
 
 import numpy as np
 import pandas as pd
@@ -10,28 +10,12 @@ from prrt_outcomes.figures.control_plots import (
     plot_weighted_curves,
 )
 from prrt_outcomes.figures.controls_figures import plot_overlap
-from prrt_outcomes.figures.model_forests import plot_definitions, plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responders_figures import plot_depth, plot_states
-from prrt_outcomes.figures.survival_figures import plot_turnbull
+from prrt_outcomes.figures.survival_figures import plot_subgroups, plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}
 CHOICES = ("as analysed", "from 12 months", "without progressive_at_baseline", "every 12 weeks, earliest")
-
-
-def make_definitions(levels):
-    rows = []
-    for variant in (None, "any_progression", "lost_as_event", "partial_dates_first"):
-        for group in ("all", *levels):
-            whole = group == "all"
-            rows.append(
-                {"variant": variant, "group_by": "all" if whole else "arm", "group": group}
-                | {"reference": None if whole or group == levels[0] else levels[0], "n": 400, "events": 322}
-                | {"median_months": 28.9, "median_low": 25.6, "median_high": np.nan}
-                | (RATIO if not whole and group != levels[0] else dict.fromkeys(list(RATIO)[:3], np.nan))
-                | {"status": "ok", "hazard_ratio_status": "ok"}
-            )
-    return pd.DataFrame(rows)
 
 
 def make_choices():
@@ -49,18 +33,6 @@ def make_controls():
     rows = make_choices().drop(columns=["kind", "item"]).assign(estimate="hazard_ratio")
     rows["assumption"] = [None, "exponential of the median", "bootstrap, weights refitted", "a0 = 0.5"]
     return rows
-
-
-def test_definitions_have_room(style, groups, look):
-    plot = plot_definitions(make_definitions(groups[1]), "variant", style, "Progression-free survival", "arm")
-    assert look(plot) == []
-
-
-def test_one_definition_has_nothing_beside_it(style):
-    rows = make_definitions(("a", "b"))
-    assert plot_definitions(rows[rows["variant"].isna()], "variant", style, "PFS", "arm") is None
-    nothing = rows.assign(median_low=float("nan"), hazard_ratio=float("nan"))
-    assert plot_definitions(nothing, "variant", style, "PFS", "arm") is None
 
 
 def test_subgroups_have_room(style, groups, look):

@@ -6,11 +6,10 @@ import pytest
 
 from prrt_outcomes.figures.curves import count_at_risk, step_band, thin_ticks
 from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
-from prrt_outcomes.figures.model_forests import list_rows, plot_cox_forest
 from prrt_outcomes.figures.responders_figures import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_figures import pick_swimmers, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_egfr_course
-from prrt_outcomes.figures.survival_figures import plot_survival_curve
+from prrt_outcomes.figures.survival_figures import list_rows, plot_cox_forest, plot_survival_curve
 from prrt_outcomes.figures.theme import FigureStyle, color_groups, pick_linetypes
 from prrt_outcomes.tables.frames import empty_table
 

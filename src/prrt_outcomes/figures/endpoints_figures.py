@@ -1,4 +1,4 @@
-"""Chapter patients and endpoints: the flow of patients, definitions side by side, bounds from scans."""
+"""Chapter patients and endpoints: the flow of patients, and the bounds that scans set."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -7,7 +7,6 @@ import pandas as pd
 import plotnine as p9
 
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
-from prrt_outcomes.figures.model_forests import plot_definitions
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, plot_turnbull, time_title
 from prrt_outcomes.figures.theme import (
     INK,
@@ -22,13 +21,13 @@ from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_count
 
 ENDPOINTS_INPUTS = (
-    "attrition", "estimand_comparison", "sensitivity", "interval_censored_curve", "km_curve",
+    "attrition", "interval_censored_curve", "km_curve",
 )  # fmt: skip
 
 
 def draw_endpoints(tables: Mapping[str, pd.DataFrame], study) -> list[Figure]:
-    """Draw `attrition_flow`, `estimands_*` and `sensitivity_*`, `interval_censored_*`."""
-    draws = (_draw_flow, _draw_definitions, _draw_interval_censored)
+    """Draw `attrition_flow` and `interval_censored_*`."""
+    draws = (_draw_flow, _draw_interval_censored)
     return [figure for draw in draws for figure in draw(tables, study)]
 
 
@@ -38,24 +37,6 @@ def _draw_flow(tables, study) -> Iterator[Figure]:
     if list_flow(flow):
         plot = plot_attrition_flow(flow, figure_style(study), "Flow of patients")
         yield make_figure("attrition_flow", plot)
-
-
-def _draw_definitions(tables, study) -> Iterator[Figure]:
-    """Each endpoint under all its definitions, and the primary one under all sensitivity analyses."""
-    titles, style = terms.endpoint_titles(study), figure_style(study)
-    group_by = next(iter(study.analysis.group_by), "")
-    kinds = (
-        ("estimand_comparison", "variant", "estimands", "every definition"),
-        ("sensitivity", "analysis", "sensitivity", "sensitivity analyses"),
-    )
-    for table, column, name, words in kinds:
-        for (endpoint,), rows in iterate_groupings(tables[table], "endpoint"):
-            title = terms.name_endpoint(endpoint, titles)
-            plot = plot_definitions(rows, column, style, f"{title}: {words}", group_by)
-            if plot is not None:
-                leading = endpoint == study.endpoints[0].name
-                competes = bool(rows["status"].astype("string").eq("competing_censored").any())
-                yield make_figure(name, plot, leading=leading, more=competes, endpoint=endpoint, title=title)
 
 
 def _draw_interval_censored(tables, study) -> Iterator[Figure]:

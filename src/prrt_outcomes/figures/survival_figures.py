@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from prrt_outcomes.figures.curves import (
     risk_ticks,
 )
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
-from prrt_outcomes.figures.model_forests import plot_cox_forest, plot_subgroups
+from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.wording import numbers, terms
 
 SURVIVAL_INPUTS = (
@@ -255,3 +256,100 @@ def _single_words(summary: pd.DataFrame, style: theme.FigureStyle) -> str:
     if pd.isna(row["median_months"]):
         return f"{words}; median {numbers.describe_median_status(row.get('median_status'))}"
     return f"{words}; median {_median_words(row)} months ({numbers.format_level(style.level)} confidence interval)"
+
+
+LOWER = "lower hazard | higher hazard"
+HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
+RATIO_AXIS = Axis("HR", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
+
+
+def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str):
+    """Draw the hazard ratios of the models of one endpoint of `cox`, one row a level, one panel a model."""
+    models = list(dict.fromkeys(cox["model"].astype(str)))
+    records = list_rows(cox).to_dict("records")
+    axes: list[Axis] = []
+    columns: dict[str, str] = {}
+    for place, model in enumerate(models):
+        own = cox[cox["model"].astype(str).eq(model)]
+        _add_model(records, own, place)
+        value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
+        heading = terms.name_term(model)
+        if len(sizes := own[["n_model", "events_model"]].drop_duplicates()) == 1:
+            heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')})"
+        axis = Axis(RATIO_AXIS.text, value, low, high, status, title=heading, below=LOWER, series=model)
+        axes.append(axis)
+        columns |= {f"counts {place}": "Events/n", f"p {place}": "p"}
+    series = {m: ("", theme.ESTIMATE_COLOURS.get(m, theme.INK)) for m in models}
+    drawn = Forest(records, axes, f"{title}: hazard ratios", columns=columns, series=series)
+    return plot_forest(drawn, style)
+
+
+def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
+    """Add the estimates, patients and events of one model to the rows of a forest."""
+    rows = cox.to_dict("records")
+    found = {(str(r["term"]), _text(r["level"])): r for r in rows}
+    with_reference = cox[cox["n_reference"].fillna(0).gt(0)].to_dict("records")
+    held = {(str(r["term"]), str(r["reference"])): r for r in with_reference}
+    model = str(cox["model"].iloc[0])
+    for row in records:
+        key = (row["term"], row["level"])
+        if row["heading"]:
+            continue
+        if key not in found and key not in held:
+            row[f"{model} hazard_ratio_text"] = "not in the model"
+        elif key not in found:
+            row[f"{model} hazard_ratio_text"] = "reference"
+            row[f"counts {place}"] = _events_words(held[key], "_reference")
+        else:
+            estimate = found[key]
+            row |= {f"{model} {c}": estimate[c] for c in (*HAZARD_RATIO, "status")}
+            row[f"counts {place}"] = _events_words(estimate)
+            row[f"p {place}"] = numbers.format_p_value(estimate["p_value"])
+
+
+def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
+    """Term, level, name and heading (a term without numbers) of each row; the reference first under its term."""
+    rows = []
+    for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
+        levels = [_text(level) for level in part["level"]]
+        if set(levels) == {""}:
+            rows.append((str(term), "", terms.name_column(str(term)), False))
+            continue
+        references = [r for r in dict.fromkeys(part["reference"].dropna().astype(str)) if r]
+        rows.append((str(term), "", terms.name_column(str(term)), True))
+        for level in dict.fromkeys([*references, *levels]):
+            rows.append((str(term), level, terms.name_code(str(term), level), False))
+    return pd.DataFrame(rows, columns=["term", "level", "name", "heading"])
+
+
+def _text(code: Any) -> str:
+    return "" if numbers.is_missing(code) else str(code)
+
+
+def plot_subgroups(subgroups: pd.DataFrame, style: theme.FigureStyle, title: str):
+    """Draw the effect within each level of each subgroup with the p-value of the interaction."""
+    records = []
+    several = subgroups.drop_duplicates(["term", "level"]).shape[0] > 1
+    for subgroup, part in subgroups.groupby(subgroups["subgroup"].astype(str), sort=False):
+        p_value = part["interaction_p_value"].dropna()
+        p_words = numbers.format_p_value(p_value.iloc[0]) if len(p_value) else ""
+        records.append({"name": terms.name_column(subgroup), "heading": True, "p": p_words})
+        for row in part.to_dict("records"):
+            name = terms.name_code(subgroup, str(row["subgroup_level"]))
+            if several and pd.notna(row["level"]):
+                name += f": {terms.name_code(str(row['term']), str(row['level']), inside=True)}"
+            estimate = {k: row[k] for k in (*HAZARD_RATIO, "status")}
+            records.append({"name": name, "events": _events_words(row)} | estimate)
+    first = subgroups.iloc[0]
+    effect = terms.inside_sentence(terms.name_column(str(first["term"])))
+    if not several and pd.notna(first["level"]):
+        effect = " against ".join(
+            terms.name_code(str(first["term"]), str(first[c]), inside=True) for c in ("level", "reference")
+        )
+    subtitle = f"Hazard ratio of {effect} within subgroups; p: test of interaction"
+    columns = {"events": "Events/n", "p": "p"}
+    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
+
+
+def _events_words(row: Mapping, of: str = "") -> str:
+    return f"{numbers.format_count(row[f'events{of}'])}/{numbers.format_count(row[f'n{of}'])}"

@@ -106,8 +106,9 @@ def dress(
     Titles of legends are left out unless `legend_title` is None.
     """
     caption = "Synthetic data: simulated patients" if style.synthetic else None
-    title = title if style.titles else None
-    words = p9.labs(title=title, subtitle=subtitle or None, x=x, y=y, caption=caption)
+    words = p9.labs(
+        title=title if style.titles else None, subtitle=subtitle or None, x=x, y=y, caption=caption
+    )
     more = {k: v for k, v in ({"legend_title": p9.element_blank()} | more).items() if v is not None}
     return [words, theme_prrt(style, height_in, width_in) + p9.theme(**more)]
 

@@ -153,7 +153,7 @@ def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
         weights=pd.Categorical(known["weights"].astype(str), weights),
     )
     labels = {n: fill(covariate_words(n), 34) for n in names}
-    same = {"breaks": weights, "labels": [fill(terms.name_term(w), 24) for w in weights], "name": ""}
+    words = {w: fill(terms.name_term(w), 24) for w in weights}
     reach = max(0.25, 1.05 * float(known["smd"].abs().max()) if len(known) else 0.5)
     lines = max(sum(x.count("\n") + 1.5 for x in labels.values()), 2.4 * len(weights))
     return (
@@ -161,8 +161,7 @@ def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
         + p9.geom_vline(xintercept=0, color=theme.QUIET, size=0.35)
         + p9.geom_vline(xintercept=[-BALANCED, BALANCED], linetype="dotted", color=theme.QUIET, size=0.35)
         + p9.geom_point(p9.aes(color="weights", shape="weights"), size=2.2 * style.scale, stroke=0, alpha=0.9)
-        + p9.scale_color_manual(values=[COLOURS[w] for w in weights], **same)
-        + p9.scale_shape_manual(values=[SHAPES[w] for w in weights], **same)
+        + theme.key_scales(words, color=[COLOURS[w] for w in weights], shape=[SHAPES[w] for w in weights])
         + theme.scale_x(
             limits=(-reach, reach), labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks]
         )
@@ -207,8 +206,7 @@ def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
         weighted=overlap["share_weighted"].astype(float) * sign,
         unweighted=overlap["share"].astype(float) * sign,
     )
-    labels = [terms.name_term(side).capitalize() for side in SIDES]
-    scale = {"values": list(SIDES.values()), "breaks": list(SIDES), "labels": labels, "name": ""}
+    labels, colours = {side: terms.name_term(side).capitalize() for side in SIDES}, SIDES.values()
     return (
         p9.ggplot(bars, p9.aes("x"))
         + p9.geom_col(p9.aes(y="weighted", fill="group", width="width"), alpha=0.45)
@@ -217,8 +215,8 @@ def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
         )
         + p9.geom_hline(yintercept=0, color=theme.INK, size=0.35)
         + p9.facet_wrap("panel", nrow=1 if len(kinds) < 4 else 2)
-        + p9.scale_fill_manual(**scale)
-        + p9.scale_color_manual(**scale, guide=None)
+        + theme.key_scales(labels, fill=colours)
+        + theme.key_scales(labels, guide=None, color=colours)
         + theme.scale_x(breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"])
         + theme.scale_y(labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
         + theme.dress(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Number, PageTable, as_text, join_words, say, trace
+from prrt_outcomes.report.content import Number, PageTable, as_text, join_words, say, tell, trace
 from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
@@ -55,11 +55,7 @@ def write_appraisal(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     items = tables["reporting_items"]
     if len(items):
         answered = trace(str(int(items["answered"].sum())), "reporting_items", {})
-        text = (
-            "Of {n} items of STROBE and RECORD, {a} have a table in these results; the author checks these and reports "
-            "the others."
-        )
-        paragraphs.append(say(text, a=answered, n=len(items)))
+        paragraphs.append(tell("reporting", "reporting_items", {}, a=answered, n=len(items)))
     return [p for p in paragraphs if p], shown
 
 
@@ -72,13 +68,12 @@ def write_objections(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
         code: str(int(rows["answer"].eq(code).sum())) for code in ("answered", "partly", "not_answered")
     }
     found = {code: trace(count, "objections", {"answer": code}, "answer") for code, count in counts.items()}
-    text = "Standard objections: {answered} of {n} answered by these results, {partly} in part, "
-    text += "{not_answered} not answered."
+    told = tell("objections", "objections", {}, n=len(rows), **found)
     words: dict[str, Callable[[dict], str | Number]] = {
         "value": lambda row: cite_found(row["value"], row),
         "table": lambda row: as_text(row["table"]) and load_schema(row["table"]).title,
     }
-    return [say(text, n=len(rows), **found)], [col.show_table("objections", rows, words=words)]
+    return [told], [col.show_table("objections", rows, words=words)]
 
 
 def cite_found(value: float, row: Mapping) -> Number | str:

@@ -18,7 +18,8 @@ SENTENCES: dict[str, str] = yaml.safe_load(Path(__file__).with_name("sentences.y
 FORMS: dict[str, Callable] = {
     "number": format_number, "count": numbers.format_count, "short": numbers.format_short,
     "percent": numbers.format_percent, "rare": partial(numbers.format_percent, digits=1),
-    "ratio": numbers.format_ratio, "rate": numbers.format_rate, "p": partial(numbers.format_p_value, name="p"),
+    "ratio": numbers.format_ratio, "whole": partial(format_number, digits=0), "rate": numbers.format_rate,
+    "p": partial(numbers.format_p_value, name="p"),
 }  # fmt: skip
 
 
@@ -74,6 +75,8 @@ class Cell:
 
     def __html_format__(self, form: str) -> Markup | str:
         """`count` or another of `FORMS`; `percent low high` with the interval of two columns; `=count` without link."""
+        if not form:
+            return str(self.row[self.column])
         kind, *limits = form.removeprefix("=").split()
         text = FORMS[kind](self.row[self.column])
         if limits:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, say, trace
+from prrt_outcomes.report.content import Column, PageTable, as_text, tell
 from prrt_outcomes.report.summary_tables import show_share, spread_groups
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.response.criteria import NAMED
@@ -51,13 +51,7 @@ def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
 def _describe_scans(tests: pd.DataFrame) -> list:
     """A warning for each grouping whose scans are not equally far apart."""
     return [
-        say(
-            "Scans are not equally far apart by {group}: medians differ by up to {d} days (Kruskal-Wallis {p}). A "
-            "group that is scanned more rarely seems to progress later: read its progression-free survival so.",
-            group=inside_sentence(name_column(str(row["group_by"]))),
-            d=trace(numbers.format_number(row["difference_days"], 0), "scan_interval_test", row),
-            p=trace(numbers.format_p_value(row["p_value"], name="p"), "scan_interval_test", row),
-        )
+        tell("unequal_scans", "scan_interval_test", row, group=inside_sentence(name_column(row["group_by"])))
         for row in pick_rows(tests, verdict="differ").to_dict("records")
     ]
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, join_words, say, tell, trace
+from prrt_outcomes.report.content import PageTable, join_words, say, tell
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.wording import numbers
@@ -137,20 +137,16 @@ def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTa
 
 def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list, list[PageTable]]:
     """Sentences on each radionuclide, and tables of slopes, losses and doses without other groupings."""
-    told = (
-        ("egfr_slope", {"analysis": "mixed", "phase": "all"}, "slope_per_year", numbers.format_number,
-         "After {group} eGFR changed by {p} mL/min/1.73 m\u00b2 a year."),
-        ("kidney_events", {"event": "either", "confirmed": "no", "time_months": "60.0"}, INCIDENCE[0],
-         numbers.format_percent,
-         "Within 60 months of {group} {p} lost 40% of eGFR or fell below 30, with death as a competing event."),
-    )  # fmt: skip
-    paragraphs = []
-    for name, chosen, key, formatter, words in told:
-        for row in pick_rows(tables[name], group_by="radionuclide", **chosen).to_dict("records"):
-            text = numbers.format_interval(row[key], row["low"], row["high"], formatter, label=f"{level} CI ")
-            group = name_code("radionuclide", str(row["group"]), inside=True)
-            if row["status"] in ("ok", "no_events"):
-                paragraphs.append(say(words, group=group, p=trace(text, name, row)))
+    told = {
+        "egfr_slope": {"analysis": "mixed", "phase": "all"},
+        "kidney_events": {"event": "either", "confirmed": "no", "time_months": "60.0"},
+    }
+    paragraphs = [
+        tell(name, name, row, level, group=name_code("radionuclide", str(row["group"]), inside=True))
+        for name, chosen in told.items()
+        for row in pick_rows(tables[name], group_by="radionuclide", **chosen).to_dict("records")
+        if row["status"] in ("ok", "no_events")
+    ]
     at = tables["kidney_events"]["time_months"].isin([12, 24, 60])
     parts = {name: tables[name] for name in ("egfr_slope", "kidney_events", "organ_doses")}
     parts["kidney_events"] = parts["kidney_events"][at]

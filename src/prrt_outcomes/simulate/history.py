@@ -31,14 +31,6 @@ from prrt_outcomes.simulate.patients import (
 )
 from prrt_outcomes.simulate.settings import SimulationSettings
 
-# The order stays: the place of a name is part of its seed.
-# fmt: off
-STREAMS = (
-    "baseline", "regimen", "lesions", "scans", "progression", "death", "observation", "given", "growth", "prompted",
-    "retreatment", "early_therapy", "therapies", "clinical", "laboratory", "records", "events", "controls", "curve",
-    "injury", "control_injury",
-)
-# fmt: on
 # Shares of progressions that show in targets, as a new lesion and in non-targets.
 ROUTE_SHARES = (0.5, 0.35, 1.0 - 0.5 - 0.35)
 
@@ -79,7 +71,7 @@ class History:
 
 def open_stream(seed: int, name: str) -> Rng:
     """Random generator of one part of the model, so that a changed effect leaves the draws of other parts."""
-    return np.random.default_rng([seed, STREAMS.index(name)])
+    return np.random.default_rng([seed, MODEL.streams.index(name)])
 
 
 def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:

@@ -6,7 +6,7 @@ Its survival arithmetic is written apart from the estimators that are held again
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import Array
+from prrt_outcomes.simulate.columns import MODEL, Array
 from prrt_outcomes.simulate.controls import compute_kaplan_meier, draw_controls
 from prrt_outcomes.simulate.history import simulate_outcomes
 from prrt_outcomes.simulate.lesions import RESPONSES
@@ -87,10 +87,6 @@ def compute_state_hazard_ratio(time: Array, event: Array, entry: Array, start: A
 
 TRUTH_SEED = 20151122
 CHUNK = 2_000
-MILESTONES_MONTHS = (12, 24, 60)
-RMST_MONTHS = 60
-LANDMARK_MONTHS = (12, 18, 24)
-RESPONSE_GROUPS = {"CR": "responder", "PR": "responder", "SD": "stable", "PD": "progressive"}
 COX_TERMS = {"tumour_group": TUMOUR_GROUPS[1:], "grade": GRADES[1:]}
 
 
@@ -130,7 +126,7 @@ def _draw_large(settings: SimulationSettings, patients: int, seed: int) -> pd.Da
         grade=np.array(GRADES)[drawn["grade"]],
         radionuclide=np.where(drawn["y90"], "90Y", "177Lu"),
         response=response,
-        response_group=response.map(RESPONSE_GROUPS),
+        response_group=response.map(MODEL.response_groups),
     )
 
 
@@ -156,8 +152,8 @@ def _summarise_survival(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict[st
         times, survival = compute_kaplan_meier(months, part[f"{endpoint}_event"].to_numpy())
         return {
             "median_months": compute_median(times, survival),
-            "rmst_months": compute_restricted_mean(times, survival, RMST_MONTHS),
-            "milestones": {m: compute_survival_at(times, survival, m) for m in MILESTONES_MONTHS},
+            "rmst_months": compute_restricted_mean(times, survival, MODEL.rmst_months),
+            "milestones": {m: compute_survival_at(times, survival, m) for m in MODEL.milestones_months},
         }
 
     groups = {"all": {"all": curve(drawn)}}
@@ -194,7 +190,7 @@ def _summarise_responders(drawn: pd.DataFrame, endpoint: str) -> dict[str, objec
     none = np.zeros(len(time))
     ever = np.where(np.isfinite(start), 0.0, np.inf)
     landmarks = {}
-    for months in LANDMARK_MONTHS:
+    for months in MODEL.landmark_months:
         day = months * DAYS_PER_MONTH
         still = time > day
         state = np.where(start[still] <= day, 0.0, np.inf)

@@ -112,15 +112,3 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
     plt.close(sheet)
     assert "Univariable (5/9)\nlower hazard | higher hazard" in texts
     assert not any("imputed" in text for text in texts)
-
-
-def test_a_caption_names_the_competing_event_of_its_own_endpoint_only():
-    rows = [(endpoint, variant) for endpoint in ("ttp", "os") for variant in (None, "uncensored")]
-    own = pd.DataFrame(rows, columns=["endpoint", "variant"])
-    own["status"] = np.where(own["endpoint"] == "ttp", "competing_censored", "ok")
-    own = own.assign(group_by="all", group="all", n=10, events=4)
-    own = own.assign(median_months=9.0, median_low=6.0, median_high=12.0)
-    tables = {"estimand_comparison": own.reindex(columns=empty_table("estimand_comparison").columns)}
-    figures = draw_chapter("endpoints", tables, make_study())
-    assert "competing event" in figures["estimands_ttp"].caption
-    assert "competing event" not in figures["estimands_os"].caption

@@ -1,11 +1,14 @@
 """Words and tables of survival: medians, hazards that change, subgroups and sensitivity analyses."""
 
+import pandas as pd
+
 from prrt_outcomes.report.patients_chapters import write_endpoints
 from prrt_outcomes.report.survival_chapter import (
     describe_median,
     describe_periods,
     describe_stops,
     describe_switches,
+    survival_table,
     write_survival,
 )
 
@@ -118,3 +121,14 @@ def test_new_therapy_and_stopped_scans_are_counted(study, tables, plain):
     none = tables(scan_follow_up=[counts | {"n_switched": 0, "n_stopped": None}])
     assert plain(describe_switches(none, study)) == "0 of 400 patients began a new therapy before the event"
     assert describe_stops(none, study) is None
+
+
+def test_a_table_names_competing_events_where_there_are_any():
+    row = {"endpoint": "ttp", "group_by": "all", "group": "all", "variant": None, "n": 10, "events": 4}
+    row |= {"median_months": 9.0, "median_low": 6.0, "median_high": 12.0, "hazard_ratio": None}
+    row |= dict.fromkeys(("hazard_ratio_low", "hazard_ratio_high", "hazard_ratio_status"))
+    notes = [
+        survival_table("estimand_comparison", pd.DataFrame([row | {"status": status}]), {}, "95%").note
+        for status in ("competing_censored", "ok")
+    ]
+    assert ["competes" in note for note in notes] == [True, False]

@@ -38,6 +38,7 @@ from prrt_outcomes.wording.terms import name_codes, name_step, spell_name
 LARGEST_SVG = 700_000
 IDLE = re.compile(r' id="(?:figure|axes|patch|text|line2d|matplotlib|[A-Z][a-zA-Z]*Collection)_[\w.]+"')
 NUMBER = re.compile(r"(?<![\w.#])-?\d+\.\d{3,}")
+VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 REPORT_CHAPTERS: dict[str, tuple[str, Callable]] = {
     "warnings": ("What to look at", write_warnings),
     "treatment": ("Treatment", write_treatment),
@@ -106,8 +107,12 @@ def read_figures(folder: Path) -> dict[str, list[dict]]:
         index = folder / chapter / INDEX
         chapters[chapter] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
         for entry in chapters[chapter]:
-            image, file = inline_figure(folder / chapter, entry["name"])
-            entry |= {"image": image if entry["leading"] else "", "file": f"figures/{chapter}/{file}"}
+            image, file, size = inline_figure(folder / chapter, entry["name"])
+            entry |= {
+                "image": image if entry["leading"] else "",
+                "file": f"figures/{chapter}/{file}",
+                "size": size,
+            }
     return chapters
 
 
@@ -221,8 +226,8 @@ def _list_missing(stages: pd.DataFrame) -> pd.DataFrame:
     return stages[~stages["status"].astype("string").eq("done")]
 
 
-def inline_figure(folder: Path, name: str) -> tuple[str, str]:
-    """Data address of a figure, and the name of the file that the page links to.
+def inline_figure(folder: Path, name: str) -> tuple[str, str, tuple[int, ...]]:
+    """Data address of a figure, the name of the file that the page links to, and width and height of an svg in points.
 
     The svg where it is not too large, else the png; empty where only a pdf was drawn.
     """
@@ -231,10 +236,12 @@ def inline_figure(folder: Path, name: str) -> tuple[str, str]:
     if svg.is_file():
         text = shorten_svg(svg.read_text(encoding="utf-8"))
         if len(text) <= LARGEST_SVG or not png.is_file():
-            return _data_address("image/svg+xml", text.encode()), best.name
+            box = VIEW_BOX.search(text)
+            size = tuple(round(float(part)) for part in box.groups()) if box else ()
+            return _data_address("image/svg+xml", text.encode()), best.name, size
     if png.is_file():
-        return _data_address("image/png", png.read_bytes()), best.name
-    return "", best.name
+        return _data_address("image/png", png.read_bytes()), best.name, ()
+    return "", best.name, ()
 
 
 def shorten_svg(text: str) -> str:

@@ -33,7 +33,9 @@ def render_page(results: Path, study) -> str:
     figures = {}
     for chapter in steps.CHAPTERS:
         drawn = draw_chapter(chapter, steps.read_tables(CHAPTER_INPUTS[chapter], results), study)
-        figures[chapter] = [f.describe() | {"image": "data:,", "file": "figure.svg"} for f in drawn.values()]
+        figures[chapter] = [
+            f.describe() | {"image": "data:,", "file": "figure.svg", "size": ()} for f in drawn.values()
+        ]
     return "".join(render_report(ReportTables(results), figures, study).values())
 
 

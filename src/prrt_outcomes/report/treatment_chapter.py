@@ -17,6 +17,7 @@ STOPPED = "stop_reason_"
 CELLS: dict[str, Callable] = {
     "n": numbers.format_count,
     "total": numbers.format_count,
+    "n_unknown": numbers.format_count,
     "proportion": numbers.format_percent,
 }
 

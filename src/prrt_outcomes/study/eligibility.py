@@ -11,7 +11,8 @@ from prrt_outcomes.study import base
 DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
 SETS: dict[str, dict] = DATA["sets"]
 MONITORED: dict[str, list[str]] = DATA["monitoring"]["analytes"]
-SAID = ("source", "verified", "verified_by", "where")
+SAID = ("source", "verified", "verified_by", "verified_where")
+ALL_CONDITIONS, ALL_MEASURED = "eligible", "complete"
 Radionuclide = Literal["177Lu", "90Y", "225Ac", "212Pb", "111In", "131I", "other"]
 UNITS: dict[str, list[str]] = DATA["units"]
 
@@ -30,8 +31,8 @@ class Condition(base.Section):
     radionuclide: Radionuclide | None = Field(None, description="It holds for this radionuclide alone.")
     source: str = Field("", description="Citation.")
     verified: bool = Field(False, description="Whether the value was read in its source.")
-    verified_by: str = Field("", description="Who read it, and when.")
-    where: str = Field("", description="Section or table of the source.")
+    verified_by: str = Field("", description="Who read it.")
+    verified_where: str = Field("", description="What was read (version, section, table), and when.")
 
     @model_validator(mode="after")
     def check_bounds(self) -> Self:
@@ -64,6 +65,8 @@ class EligibilitySet(base.Section):
         base.check_distinct(keys, "eligibility: an item has two bounds for the same cycles")
         units = {(c.item, c.measure, c.unit) for c in self.conditions}
         base.check_distinct((item for item, *_ in units), "eligibility: an item has two measures or units")
+        for item in {ALL_CONDITIONS, ALL_MEASURED} & {c.item for c in self.conditions}:
+            raise ValueError(f"{item} is the name of all conditions together in results; such as uptake")
         return self
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from prrt_outcomes.laboratory import compute_egfr, convert_units_to_si, find_si_factor
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
-from prrt_outcomes.study.eligibility import MONITORED
+from prrt_outcomes.study.eligibility import ALL_CONDITIONS, ALL_MEASURED, MONITORED
 from prrt_outcomes.study.model import TreatmentSettings
 
 STATES = ["met", "not met", "unknown"]
@@ -19,14 +19,15 @@ def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> p
     days : one row a patient and cycle day, from `derive_periods`
     window_days : oldest value that counts, in days before the cycle
     Returns one row a cycle and analyte: row (position in `days`), analyte, value (in the SI unit), ratio (to the upper
-    limit of the laboratory), age_days. Values in units that are not known are left out.
+    limit of the laboratory), age_days (of the last sample). Value or ratio is empty where no sample has one: a unit
+    that is not known, or no limit.
     """
     rows = labs.assign(
         analyte=labs["analyte"].astype("string"),
         ratio=labs["value"] / labs["upper_limit"].where(labs["upper_limit"] > 0),
         value=labs["value"] * convert_units_to_si(labs["analyte"], labs["unit"]),
     )
-    rows = rows[rows["value"].notna()].sort_values(["sample_date", "sequence"], kind="stable")
+    rows = rows[labs["value"].notna()].sort_values(["sample_date", "sequence"], kind="stable")
     cycles = days[["patient_id", "cycle_date"]].assign(row=np.arange(len(days))).sort_values("cycle_date")
     window = pd.Timedelta(window_days, "D")
     rows = rows.astype({"patient_id": cycles["patient_id"].dtype})
@@ -35,7 +36,8 @@ def place_samples(days: pd.DataFrame, labs: pd.DataFrame, window_days: int) -> p
         tolerance=window,
     ).dropna(subset="row")  # fmt: skip
     found = found.assign(age_days=(found["cycle_date"] - found["sample_date"]).dt.days)
-    return found.astype({"row": "int64"}).drop_duplicates(["row", "analyte"], keep="last")
+    by = found.astype({"row": "int64"}).groupby(["row", "analyte"], as_index=False)
+    return by[["value", "ratio", "age_days"]].last()
 
 
 def judge_cycles(
@@ -51,9 +53,9 @@ def judge_cycles(
     settings : `eligibility`; equation : of eGFR from creatinine, as `compute_egfr`
     Returns one row a cycle and condition that holds for it, and one with item `eligible` (met where all are met, not
     met where one is not): patient_id, period, cycle, item, value, unit, minimum, maximum, eligibility. Bounds are
-    inclusive. Krenning score and performance are those at baseline; ECOG is read from Karnofsky (Oken 1982, Am J Clin
-    Oncol 5:649) where only that is known. Renal function is the reported eGFR, else from creatinine: a stand-in for
-    creatinine clearance. Another radionuclide than those with a bound: unknown.
+    inclusive; one for the radionuclide goes before one for any. Krenning score and performance are those at baseline;
+    ECOG is read from Karnofsky (Oken 1982, Am J Clin Oncol 5:649) where only that is known. Renal function is the
+    reported eGFR, else from creatinine: a stand-in for creatinine clearance. A radionuclide without a bound: unknown.
     """
     conditions = settings.eligibility.conditions
     base = days.merge(patients.drop(columns="radionuclide", errors="ignore"), on="patient_id", how="left")
@@ -63,6 +65,7 @@ def judge_cycles(
     parts = []
     for item in dict.fromkeys(c.item for c in conditions):
         own = [c for c in conditions if c.item == item]
+        own.sort(key=lambda c: c.radionuclide is not None)
         bounds, asked = np.full((2, len(base)), np.nan), np.zeros(len(base), bool)
         for c in own:
             asked |= phases[c.cycles]
@@ -85,7 +88,7 @@ def judge_cycles(
         table["eligibility"].eq(state).groupby(table.index).any() for state in ("not met", "unknown")
     )
     whole = labels.loc[broken.index].assign(
-        item="eligible", eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
+        item=ALL_CONDITIONS, eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
     )
     table = pd.concat([table, whole]).sort_index(kind="stable").reset_index(drop=True)
     return table.astype(
@@ -121,7 +124,7 @@ def list_measured(days: pd.DataFrame, samples: pd.DataFrame, window_days: int) -
         name: np.isin(row, recent.loc[recent["analyte"].isin(analytes), "row"])
         for name, analytes in MONITORED.items()
     }
-    wide = pd.DataFrame(there | {"complete": np.logical_and.reduce(list(there.values()))})
+    wide = pd.DataFrame(there | {ALL_MEASURED: np.logical_and.reduce(list(there.values()))})
     return wide.assign(cycle=days["cycle"].array).melt("cycle", var_name="item").astype({"value": "float64"})
 
 
@@ -129,12 +132,20 @@ def summarise_by_cycle(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     """Share of cycles with its exact interval (Clopper-Pearson), of all cycles and by their number in the period.
 
     rows : cycle, item, value (1, 0, or empty where it is not known)
-    Returns one row a number and item: cycle, item, n, total (known), n_unknown, proportion, low, high, status.
+    Returns one row a number and item: cycle, item, n, total (known), n_unknown, proportion, low, high, status. Of all
+    conditions together all cycles are the total, since one condition known to be broken is enough for 1 and all must be
+    known for 0: n of them is the least share, and the upper limit is that with all unknown ones counted as 1.
     """
     ordered = rows.sort_values("cycle", kind="stable").astype({"cycle": "string"})
     values = pd.concat([ordered.assign(cycle=ALL), ordered]).groupby(["cycle", "item"], sort=False)["value"]
-    table = values.agg(n="sum", total="count", size="size").astype("int64").reset_index()
-    low, high = compute_clopper_pearson(table["n"].to_numpy(), table["total"].to_numpy(), level)
-    status = np.where(table["total"] > 0, "ok", "too_few")
-    found = table.assign(proportion=table["n"] / table["total"].where(table["total"] > 0), low=low, high=high)
-    return found.assign(n_unknown=table["size"] - table["total"], status=status).drop(columns="size")
+    table = values.agg(n="sum", known="count", size="size").astype("int64").reset_index()
+    whole, any_known, n = table["item"].eq(ALL_CONDITIONS), table["known"] > 0, table["n"]
+    unknown, total = table["size"] - table["known"], table["known"].mask(whole & any_known, table["size"])
+    low, _ = compute_clopper_pearson(n.to_numpy(), total.to_numpy(), level)
+    _, high = compute_clopper_pearson(
+        (n + unknown.where(whole & any_known, 0)).to_numpy(), total.to_numpy(), level
+    )
+    found = table.assign(total=total, n_unknown=unknown, proportion=n / total.where(any_known), low=low)
+    return found.assign(high=high, status=np.where(any_known, "ok", "too_few")).drop(
+        columns=["known", "size"]
+    )

@@ -4,6 +4,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import derive_tumour_group
+from prrt_outcomes.laboratory import convert_units_to_si
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables
 from prrt_outcomes.treatment.delivery import (
@@ -22,6 +23,7 @@ from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days
 
 INPUTS = ("patients", "cycles", "therapies", "labs")
 OUTPUTS = ("treatment_periods", "eligibility", "cycle_eligibility", "monitoring", "treatment_delivery")
+UNIT_UNKNOWN = "unit not known for the analyte, and no upper limit"
 SETTINGS = ("treatment", "analysis", "safety")
 
 
@@ -64,13 +66,17 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "cycle_eligibility": conform_table("cycle_eligibility", summarise_by_cycle(broken, level)),
         "monitoring": conform_table("monitoring", summarise_by_cycle(measured, level)),
         "treatment_delivery": conform_table("treatment_delivery", delivery),
-        "attrition": _count_losses(patients, cycles, days),
+        "attrition": _count_losses(patients, cycles, days, tables["labs"]),
         "stages": stage_frame("treatment", "done"),
     }
 
 
-def _count_losses(patients: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """Patients without a cycle, and products that share a day with another."""
+def _count_losses(
+    patients: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFrame, labs: pd.DataFrame
+) -> pd.DataFrame:
+    """Patients without a cycle, products that share a day with another, laboratory values that cannot be judged."""
+    labs = labs[labs["value"].notna()]
+    lost = convert_units_to_si(labs["analyte"], labs["unit"]).isna() & ~labs["upper_limit"].gt(0)
     treated = patients["patient_id"].isin(days["patient_id"]).sum()
     step = "treatment: periods"
     return attrition_frame(
@@ -79,5 +85,6 @@ def _count_losses(patients: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFra
                 "cycles", "rows", step, "second product on the same day", len(cycles), len(cycles) - len(days)
             ),
             attrition_row("patients", "patients", step, "no cycle", len(patients), len(patients) - treated),
+            attrition_row("labs", "rows", "treatment: eligibility", UNIT_UNKNOWN, len(labs), int(lost.sum())),
         ]
     )

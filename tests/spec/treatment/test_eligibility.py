@@ -1,7 +1,9 @@
 """Truth tables of eligibility; the first cycle is on 2015-06-01, the second on 2015-07-27."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from prrt_outcomes.laboratory import find_si_factor
 from prrt_outcomes.study.eligibility import MONITORED, SETS, UNITS
@@ -14,6 +16,7 @@ from prrt_outcomes.treatment.eligibility import (
     summarise_by_cycle,
 )
 
+ROW = {"item": "platelets", "measure": "platelets", "minimum": 75, "unit": "10^9/L"}
 LABS = """
 radionuclide | analyte     | date       | value | unit      | item           | state   | why
 177Lu        | platelets   | 2015-05-20 | 75    | 10^9/L    | platelets      | met     | the bound itself is met
@@ -171,6 +174,42 @@ def test_the_first_cycle_of_a_retreatment_is_a_first_cycle_and_only_what_holds_i
     assert ("2", "platelets") not in table.index
 
 
+def test_the_share_not_met_is_of_all_cycles_and_its_limits_hold_whatever_is_unknown():
+    # 10 % have a broken condition; another one is unknown in 60 of 100, of whom 6 are broken anyway
+    broken, unknown = np.arange(100) % 10 == 0, np.arange(100) < 60
+    value = np.where(broken, 1.0, np.where(unknown, np.nan, 0.0))
+    row = summarise_by_cycle(pd.DataFrame({"cycle": 1, "item": "eligible", "value": value}), 0.95).iloc[0]
+    assert row[["n", "total", "n_unknown", "proportion"]].tolist() == [10, 100, 54, 0.10]
+    assert row["low"] == pytest.approx(stats.beta.ppf(0.025, 10, 91))
+    assert row["high"] == pytest.approx(stats.beta.ppf(0.975, 65, 36))
+    other = summarise_by_cycle(pd.DataFrame({"cycle": 1, "item": "platelets", "value": value}), 0.95).iloc[0]
+    assert other[["n", "total", "n_unknown"]].tolist() == [10, 46, 54]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_bound_for_a_radionuclide_holds_in_whatever_order_it_is_written(order):
+    rows = [ROW, ROW | {"minimum": 90, "radionuclide": "90Y"}][::order]
+    lab = one_lab({"date": "2015-06-01", "analyte": "platelets", "value": 80, "unit": "10^9/L"})
+    for nuclide, minimum in (("90Y", 90), ("177Lu", 75), ("other", 75)):
+        found = judge_all({}, lab, ["2015-06-01"], nuclide, eligibility=rows)
+        assert found.loc[0, "minimum"] == minimum
+
+
+def test_a_value_in_an_unknown_unit_was_measured_and_its_ratio_to_the_limit_is_judged():
+    row = {"patient_id": "a", "sequence": 1, "analyte": "alt", "unit": "furlong", "upper_limit": 40.0}
+    early = row | {"sample_date": "2015-05-25", "unit": "U/L", "value": 30.0, "upper_limit": None}
+    labs = conform_table("labs", pd.DataFrame([early, row | {"sample_date": "2015-06-01", "value": 210.0}]))
+    found = judge_all({}, labs, ["2015-06-01"], eligibility="hepar_plus").set_index("item")
+    assert found.loc["alt", "value"] == 5.25
+    assert found.loc["alt", "eligibility"] == "not met"
+    days = make_days(["2015-06-01"], "177Lu")
+    samples = place_samples(days, labs, 60)
+    assert samples[["value", "ratio", "age_days"]].to_numpy().tolist() == [[30.0, 5.25, 0]]
+    labs = labs.tail(1).assign(upper_limit=np.nan)
+    measured = list_measured(days, place_samples(days, labs, 60), 28).set_index("item")["value"]
+    assert (measured["alt"], measured["ast"]) == (1, 0)
+
+
 def test_monitoring_counts_values_of_the_last_four_weeks_since_the_cycle_before():
     dates = ["2015-06-01", "2015-06-22", "2015-08-01"]
     rows = [
@@ -206,7 +245,7 @@ def test_a_named_set_says_where_it_comes_from_and_whether_it_was_read(name):
     assert found.title
     for condition in found.conditions:
         assert condition.source
-        assert condition.verified == bool(condition.verified_by and condition.where)
+        assert condition.verified == bool(condition.verified_where)
     assert read_settings(eligibility=name) == read_settings(eligibility=found.model_dump())
 
 
@@ -222,9 +261,6 @@ def test_units_of_conditions_are_known_to_the_laboratory():
         (m, u): find_si_factor(m, u) for m, units in UNITS.items() for u in units if u not in ("score", "ULN")
     }
     assert all(factor > 0 for factor in factors.values())
-
-
-ROW = {"item": "platelets", "measure": "platelets", "minimum": 75, "unit": "10^9/L"}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +280,11 @@ ROW = {"item": "platelets", "measure": "platelets", "minimum": 75, "unit": "10^9
             "two measures or units; platelets once only",
         ),
         ([ROW | {"threshold": 3}], "threshold"),
+        (
+            [ROW | {"item": "eligible"}],
+            "eligible is the name of all conditions together in results; such as uptake",
+        ),
+        ([ROW | {"item": "complete"}], "complete is the name"),
         (3, "eligibility"),
         (["platelets"], "conditions"),
     ],

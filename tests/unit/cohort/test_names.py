@@ -25,7 +25,8 @@ OWN |= {f"controls.*.{key}" for key in Description.model_fields}
 OWN |= {"controls.*.unmeasured.title"}
 OWN |= {"treatment.eligibility.title", "treatment.eligibility.successor"}
 OWN |= {
-    f"treatment.eligibility.conditions.*.{key}" for key in ("item", "unit", "source", "verified_by", "where")
+    f"treatment.eligibility.conditions.*.{key}"
+    for key in ("item", "unit", "source", "verified_by", "verified_where")
 }
 OF_CONTROLS = {f"controls.*.{key}" for key in ("arm", "endpoint", "negative_control", "source")}
 OF_CONTROLS |= {"controls.*.baseline.*.covariate", "controls.*.baseline.*.level"}

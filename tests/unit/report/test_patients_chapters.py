@@ -126,6 +126,7 @@ def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, pla
         "low": 0.02,
         "high": 0.27,
         "status": "ok",
+        "n_unknown": 4,
     }
     measured = [
         share | {"item": "alt"},
@@ -135,7 +136,11 @@ def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, pla
     rows = {"treatment_delivery": [delivery], "cycle_eligibility": [share | {"item": "eligible"}]}
     for name, words in (
         ("guidance_2013", "were not checked against the source; its successor is the EANM and SNMMI"),
-        ("lutia", "LUTIA trial, study protocol. Its values were read in the source. Before 3 of 30 cycles"),
+        (
+            "lutia",
+            "LUTIA trial, study protocol. Its values were read in the source. A condition was not met before "
+            "at least 3 of 30 cycles (10%); for 4 it is not known.",
+        ),
     ):
         settings = TreatmentSettings(eligibility=name)
         own = study.model_copy(update={"treatment": settings})

@@ -99,8 +99,16 @@ def test_no_cycles_table_is_skipped_with_its_reason():
 def test_losses_are_counted():
     patients = [{"patient_id": "a"}, {"patient_id": "b"}]
     cycles = [cycle("a", "2015-01-01"), cycle("a", "2015-01-01", "90Y-DOTATOC")]
-    attrition = stage.run(make_tables(patients, cycles), make_study())["attrition"]
-    assert attrition[["n_before", "n_lost", "n_after"]].to_numpy().tolist() == [[2, 1, 1], [2, 1, 1]]
+    tables = make_tables(patients, cycles)
+    lab = {"patient_id": "a", "sample_date": "2015-01-01", "analyte": "alt", "sequence": 1, "value": 50.0}
+    labs = [lab | {"unit": "U/L"}, lab | {"unit": "odd"}, lab | {"unit": "odd", "upper_limit": 40.0}]
+    tables["labs"] = conform_table("labs", pd.DataFrame(labs))
+    attrition = stage.run(tables, make_study())["attrition"]
+    assert attrition[["n_before", "n_lost", "n_after"]].to_numpy().tolist() == [
+        [2, 1, 1],
+        [2, 1, 1],
+        [3, 1, 2],
+    ]
 
 
 def test_the_stage_does_not_edit_its_input():

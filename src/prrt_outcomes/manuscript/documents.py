@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,10 +34,8 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
     Raises UsageError where libraries are not installed or the template is none; StepError where a program fails;
     InputError when the template has an unknown name.
     """
-    if missing := [library for name, library in NEEDED.items() if find_spec(name) is None]:
-        raise UsageError(
-            f"a manuscript needs {', '.join(missing)}: pip install {' '.join(missing)}, or `make manuscript`"
-        )
+    if missing := " ".join(library for name, library in NEEDED.items() if find_spec(name) is None):
+        raise UsageError(f"a manuscript needs more libraries: pip install {missing}, or `make manuscript`")
     values = compose(results, study)
     with TemporaryDirectory(dir=results, prefix=f".{FOLDER}") as made:
         folder, own = Path(made), Path(made) / FOLDER
@@ -103,8 +102,12 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))
-        source, target = str(folder / "manuscript.typ"), str(folder / PDF)
-        typst.compile(source, target, font_paths=[letters], pdf_standards=["ua-1"], timestamp=EPOCH)
+        paths = (str(folder / "manuscript.typ"), str(folder / PDF))
+        set_pdf = partial(typst.compile, *paths, font_paths=[letters], timestamp=EPOCH)
+        try:
+            set_pdf(pdf_standards=["ua-1"])
+        except typst.TypstError:  # a letter that no font of this machine has: set, but not accessible
+            set_pdf()
     except (subprocess.CalledProcessError, typst.TypstError) as error:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
 

@@ -11,8 +11,8 @@ from prrt_outcomes.errors import InputError, Problem, UsageError, nearest_name
 from prrt_outcomes.report.content import Number, trace
 from prrt_outcomes.wording import numbers
 
+# Table, columns of the key and values of each alias.
 ALIASES: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text("utf-8"))
-"""Table, columns of the key and values of each alias."""
 
 
 def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
@@ -68,8 +68,7 @@ def fill_word_template(template: Path, target: Path, tables: Mapping[str, pd.Dat
     """
     import docxtpl
 
-    known: dict[str, Number] = {}
-    unknown: list[str] = []
+    known, unknown = dict[str, Number](), list[str]()
     try:
         document = docxtpl.DocxTemplate(str(template))
         wanted = sorted(document.get_undeclared_template_variables())

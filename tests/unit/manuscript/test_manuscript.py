@@ -81,7 +81,7 @@ def study() -> Study:
         "citation": "Lee 2011, Lancet 378:2005",
     }
     return Study.model_validate(
-        {"study": "s", "title": "PRRT & others <2020", "tables": tables, "controls": [control]}
+        {"study": "s", "title": "PRRT & others <2020 \u65e5\u672c", "tables": tables, "controls": [control]}
     )
 
 
@@ -191,7 +191,7 @@ def test_the_word_file_has_live_captions_references_heading_rows_and_words_for_p
     assert 'descr="A curve."' in xml
     assert str(results) not in xml
     words = "\n".join(paragraph.text for paragraph in document.paragraphs)
-    assert "PRRT & others <2020" in words
+    assert "PRRT & others <2020 \u65e5\u672c" in words  # letters that a machine may have no font for
     assert "28.9" in words
     assert "Lee 2011, Lancet 378:2005" in words
     items = next(table for table in document.tables if table.rows[0].cells[0].text == "Guideline")

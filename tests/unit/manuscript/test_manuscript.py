@@ -1,5 +1,6 @@
 """The manuscript of a small run: documents read back, numbers held against their tables, names of a template."""
 
+import html
 import json
 import re
 from importlib.util import find_spec
@@ -113,10 +114,12 @@ def list_numbers(page: str) -> list[tuple[str, str, str]]:
 
 
 def write_every_way(row: dict) -> set[str]:
-    """What a number of a row may look like."""
+    """What a number of a row may look like; a change in per cent stands as its amount."""
     forms = (numbers.format_number, numbers.format_percent, numbers.format_ratio, numbers.format_count)
+    forms = (*forms, numbers.format_p_value, lambda cell: numbers.format_percent(cell, 1))
     cells = [cell for cell in row.values() if isinstance(cell, int | float) and not numbers.is_missing(cell)]
-    return {form(cell) for form in forms for cell in cells} | {f"{cell:.3g}" for cell in cells}
+    ways = {form(cell) for form in forms for cell in cells} | {f"{cell:.3g}" for cell in cells}
+    return ways | {numbers.format_number(abs(100 * cell)) for cell in cells}
 
 
 def test_every_number_is_that_of_its_table(results, study):
@@ -127,7 +130,7 @@ def test_every_number_is_that_of_its_table(results, study):
         key = load_schema(table).key
         rows = [row for row in tables[table].to_dict("records") if describe_cells(row, key) == place]
         assert len(rows) == 1 or place.count(" = ") < len(key), place
-        shown = re.findall(r"[<>]?\d[\d.\u2009]*%?", words)
+        shown = re.findall(r"[<>]?\d[\d.\u2009]*%?", html.unescape(words).replace("p < ", "<"))
         assert all(set(shown) & write_every_way(row) for row in rows if shown), (place, words)
 
 

@@ -97,6 +97,7 @@ def _find_kinds(problems: pd.DataFrame) -> pd.Series:
     kind = problems["problem"].map(rules | KIND_OF_PROBLEM)
     is_future = problems["problem"].str.endswith("in the future")
     is_companion = problems["problem"].str.startswith(("without a table ", "the table "))
+    kind = kind.mask(problems["problem"].str.contains("may be a myeloid neoplasm"), "values")
     in_file = problems["row"].isna() | problems["row"].le(1) | problems["column"].eq("")
     kind = kind.mask(is_future, "dates").mask(is_companion & kind.isna(), "references")
     kind = kind.mask(kind.isna() & in_file, "files").fillna("values")

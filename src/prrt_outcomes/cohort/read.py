@@ -29,7 +29,7 @@ from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_c
 from prrt_outcomes.cohort.settings import check_complete_patients, check_glyphs, check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
-from prrt_outcomes.cohort.vocabulary import derive_term_group, extend_vocabulary
+from prrt_outcomes.cohort.vocabulary import check_term_groups, derive_term_group, extend_vocabulary
 from prrt_outcomes.errors import (
     STUDY_FILE,
     Problem,
@@ -151,6 +151,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     words = extend_vocabulary(study.vocabulary)
     tables["adverse_events"] = derive_term_group(tables["adverse_events"], words)
+    problems += check_term_groups(tables["adverse_events"], study.vocabulary)
     problems += check_complete_patients(study, tables["patients"])
     rows = [row for table in read.values() for row in table.attrition] + lost
     return CohortResult(tables, tuple(dict.fromkeys(problems)), attrition_frame(rows), read)

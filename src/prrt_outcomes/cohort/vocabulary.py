@@ -23,7 +23,7 @@ from prrt_outcomes.tables.schema import Field, load_schema
 
 MOST_SHOWN = 12
 COLUMNS = {"tumour_type": "patients", "grade": "patients", "radiopharmaceutical": "cycles", "term_group": ""}
-OTHER = "other"
+OTHER, MYELOID, SECOND = "other", "myeloid_neoplasm", "second_malignancy"
 PARTS = ("nuclides", "ligands")
 ICD_O = re.compile(r"(?i)(?:(C\d\d)(?:\.?(\d))?)?[\s,;:+/-]*(?:M-?)?(?:(8\d{3})(?:/\d)?)?")
 
@@ -47,7 +47,9 @@ def extend_vocabulary(own: Vocabulary) -> Words:
     for column, known in load_vocabulary().items():
         added = getattr(own, column).model_dump()
         added["names"] = {fold(name): code for code, names in added["names"].items() for name in names}
-        extended[column] = {section: _extend(known[section], words) for section, words in added.items()}
+        extended[column] = known | {
+            section: _extend(known[section], words) for section, words in added.items()
+        }
     return extended
 
 
@@ -137,10 +139,32 @@ def prefer_words(
 
 
 def derive_term_group(events: pd.DataFrame, words: Words) -> pd.DataFrame:
-    """Add `term_group` to adverse events: the group of the vocabulary that has the term, else `other`."""
+    """Add `term_group` to adverse events: the group of the vocabulary that has the term, else `other`.
+
+    A term of no group that is made of words for myeloid neoplasms and nothing else is one of them.
+    """
+    own = words["term_group"]
+    myeloid, beside = "|".join(own["myeloid"]), "|".join((*own["myeloid"], *own["beside"]))
+    pattern = re.compile(rf"(?:(?:{beside}) )*(?:{myeloid})(?: (?:{beside}))*")
     codes, terms = pd.factorize(events["term"])
-    groups = pd.array([words["term_group"]["names"].get(fold(term), OTHER) for term in terms], "string")
-    return events.assign(term_group=groups.take(codes, allow_fill=True))
+    found = [
+        own["names"].get(text, MYELOID if pattern.fullmatch(text) else OTHER) for text in map(fold, terms)
+    ]
+    return events.assign(term_group=pd.array(found, "string").take(codes, allow_fill=True))
+
+
+def check_term_groups(events: pd.DataFrame, own: Vocabulary) -> Iterator[Problem]:
+    """Warn of each term that may be a myeloid neoplasm and is not counted as one, unless the study groups it.
+
+    events : with `term_group`
+    """
+    decided = {fold(name) for names in own.term_group.names.values() for name in names}
+    in_doubt = re.compile("|".join(load_vocabulary()["term_group"]["in_doubt"]))
+    uncounted = events[events["term_group"].isin([OTHER, SECOND])]
+    for (term, group), n in uncounted.groupby(["term", "term_group"], observed=True).size().items():
+        if in_doubt.search(fold(term)) and fold(term) not in decided:
+            named = {"events": count_words(n, "event"), "term": term, "group": group}
+            yield tell("myeloid_in_doubt", "adverse_events", None, "term", term, **named)
 
 
 def find_word(column: str, text: str, vocabulary: Words | None = None) -> str | None:

@@ -20,7 +20,11 @@ from prrt_outcomes.treatment.periods import summarise_cycle_days
 from prrt_outcomes.units import DAYS_PER_MONTH
 
 NEOPLASM = EndpointDefinition(**resolve_endpoint("tmn"))
-WORDS = {"tmn": "", "mds": r"m[yi][eé]lod[yi]spl|\bmds\b", "leukaemia": r"l[eé]u[kc]|\baml\b"}
+WORDS = {
+    "tmn": "",
+    "mds": r"m[yi][eé]lod[yi]spl|\b[st]?mds|\braeb|refract",
+    "leukaemia": r"l[eé]u[kc]|\b(?:[st]?am|ap)l\b",
+}
 """Terms of the group `myeloid_neoplasm` that are of each kind; all of them are a `tmn`."""
 MONTHS = (12.0, 24.0, 60.0, 76.0)
 ACTIVITY = "cumulative_activity"

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from prrt_outcomes.cohort.problem_places import summarise_warnings
 from prrt_outcomes.cohort.vocabulary import check_vocabulary, find_word
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.vocabulary import Vocabulary
@@ -179,3 +180,56 @@ def test_words_for_no_code_of_two_codes_or_that_never_match():
     ]
     with pytest.raises(ValidationError, match="pattern"):
         Vocabulary(tumour_type={"topography": {"17": "lung"}})
+
+
+MYELOID = (
+    "t-MDS", "tMDS", "t-AML", "sAML", "secondary AML", "therapy-related AML", "Therapy-related MDS", "MDS/AML", "AML",
+    "Myelodysplastic syndrome (MDS)", "myelodysplastic syndrome with excess blasts", "MDS-EB2", "MDS-EB-1", "RAEB", "RAEB-2",
+    "myelodysplasia", "acute promyelocytic leukaemia", "Acute lymphoblastic leukemia", "MDS with transformation to AML",
+    "secondary leukaemia", "therapy-related leukemia", "myeloid neoplasm post cytotoxic therapy", "syndrome myélodysplasique",
+)  # fmt: skip
+IN_DOUBT = {
+    "no MDS": "other", "CMML leukaemia": "other", "suspected t-MDS": "other", "MDS/MPN": "other",
+    "family history of leukaemia": "other", "CML leukaemia": "other", "leukaemia": "second_malignancy",
+    "chronic myeloid leukaemia": "second_malignancy", "Haarzellleukämie": "other",
+}  # fmt: skip
+PLAIN = {
+    "leukopenia": "blood_and_marrow",
+    "leukocytosis": "other",
+    "multiple myeloma": "other",
+    "camels": "other",
+}
+
+
+def read_terms(read_study, terms, **settings):
+    rows = "".join(f'P1,2019-01-01,"{term}"\n' for term in terms)
+    tables = {
+        "patients": "patient_id,tumour_type\nP1,lung\nP2,lung\n",
+        "follow_up": FOLLOW_UP,
+        "cycles": "patient_id,cycle_date,radiopharmaceutical\nP1,2018-01-01,177Lu-DOTATATE\n",
+        "adverse_events": f"patient_id,onset_date,term\n{rows}",
+    }
+    result = read_study(tables, **settings)
+    events = result.tables["adverse_events"]
+    warned = [p.value for p in result.problems if "may be a myeloid neoplasm" in p.problem]
+    return dict(zip(events["term"], events["term_group"], strict=True)), warned, result.problems
+
+
+def test_myeloid_neoplasms_in_other_words_count_and_those_in_doubt_are_told(read_study):
+    groups, warned, problems = read_terms(read_study, [*MYELOID, *IN_DOUBT, *PLAIN])
+    assert groups == dict.fromkeys(MYELOID, "myeloid_neoplasm") | IN_DOUBT | PLAIN
+    assert sorted(warned) == sorted(IN_DOUBT)
+    table = summarise_warnings(problems, None)
+    named = table[table["problem"].str.contains("“no MDS”")].iloc[0]
+    assert (named["kind"], named["column"]) == ("values", "term")
+    assert named["problem"] == "1 event “no MDS” may be a myeloid neoplasm, but the group is other"
+    assert named["consequence"].startswith("These events count in their group")
+
+
+def test_a_group_that_the_study_states_is_no_doubt(read_study):
+    own = {"term_group": {"names": {"second_malignancy": ["leukaemia", "CML leukaemia"]}}}
+    groups, warned, _ = read_terms(
+        read_study, ["Leukaemia", "CML leukaemia", "no MDS", "tMDS"], vocabulary=own
+    )
+    assert warned == ["no MDS"]
+    assert groups["CML leukaemia"] == "second_malignancy" and groups["tMDS"] == "myeloid_neoplasm"

@@ -184,9 +184,11 @@ def test_words_for_no_code_of_two_codes_or_that_never_match():
 
 MYELOID = (
     "t-MDS", "tMDS", "t-AML", "sAML", "secondary AML", "therapy-related AML", "Therapy-related MDS", "MDS/AML", "AML",
-    "Myelodysplastic syndrome (MDS)", "myelodysplastic syndrome with excess blasts", "MDS-EB2", "MDS-EB-1", "RAEB", "RAEB-2",
+    "Myelodysplastic syndrome (MDS)", "myelodysplastic syndrome with excess blasts", "MDS-EB2", "MDS-EB-1",
+    "RAEB", "RAEB-2",
     "myelodysplasia", "acute promyelocytic leukaemia", "Acute lymphoblastic leukemia", "MDS with transformation to AML",
-    "secondary leukaemia", "therapy-related leukemia", "myeloid neoplasm post cytotoxic therapy", "syndrome myélodysplasique",
+    "secondary leukaemia", "therapy-related leukemia", "myeloid neoplasm post cytotoxic therapy",
+    "syndrome myélodysplasique",
 )  # fmt: skip
 IN_DOUBT = {
     "no MDS": "other", "CMML leukaemia": "other", "suspected t-MDS": "other", "MDS/MPN": "other",
@@ -232,4 +234,5 @@ def test_a_group_that_the_study_states_is_no_doubt(read_study):
         read_study, ["Leukaemia", "CML leukaemia", "no MDS", "tMDS"], vocabulary=own
     )
     assert warned == ["no MDS"]
-    assert groups["CML leukaemia"] == "second_malignancy" and groups["tMDS"] == "myeloid_neoplasm"
+    assert groups["CML leukaemia"] == "second_malignancy"
+    assert groups["tMDS"] == "myeloid_neoplasm"

@@ -170,10 +170,12 @@ def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str
     )
     lines = sum(max(2.0, words.count("\n") + 1.3) for words in labels.values())
     written = pd.concat([bars[bars["proportion"].ge(0.05)].astype({"category": str}), texts])
+    written = written.assign(dark=written["category"].isin(DARK))
     return (
         p9.ggplot(bars, p9.aes("x", "group"))
         + p9.geom_tile(p9.aes(width="proportion", fill="category"), height=0.72, color="white", size=0.25)
-        + theme.label_tiles(written, written["category"].isin(DARK), style.small)
+        + p9.geom_text(written, p9.aes(label="label", color="dark"), size=style.small)
+        + p9.scale_color_manual(values={True: "white", False: theme.INK}, guide=None)
         + _fill_responses(bars["category"])
         + p9.scale_y_discrete(limits=rows, labels=[labels[g] for g in rows])
         + theme.dress(

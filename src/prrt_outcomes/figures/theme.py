@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import plotnine as p9
 import yaml
 
@@ -150,16 +149,6 @@ def key_scales(labels: Mapping[str, str], title: str = "", guide: str | None = "
 def label_percent(breaks: Sequence[float]) -> list[str]:
     """Shares as whole per cent."""
     return [f"{100 * b:.0f}%" for b in breaks]
-
-
-def label_tiles(tiles: pd.DataFrame, dark: pd.Series, size: float) -> list:
-    """Text of the column `label`, white on dark tiles; no layer of text without rows."""
-    parts = ((tiles[dark], "white"), (tiles[~dark], INK))
-    return [
-        p9.geom_text(part, p9.aes(label="label"), size=size, color=colour)
-        for part, colour in parts
-        if len(part)
-    ]
 
 
 SHARES, TEXT_X = "shares", 10.0

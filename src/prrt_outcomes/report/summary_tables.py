@@ -11,7 +11,6 @@ from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, page_table
 from prrt_outcomes.report.controls_chapter import describe_method, find_verdict, show_estimate
 from prrt_outcomes.report.survival_chapter import list_arms
-from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import control_titles, endpoint_titles, name_code, name_term
 
@@ -72,16 +71,12 @@ def _pick_groups(table: pd.DataFrame, study, **keys: str) -> pd.DataFrame:
 
 
 def _tabulate_response(tables: Tables, study) -> PageTable | None:
-    rates = tables["response_rates"].drop(columns="criterion", errors="ignore")
-    quoted = (
-        tables["response_rates"]["confirmed"].astype("boolean").eq(study.response.primary_rate == "confirmed")
-    )
-    own = quoted & tables["response_rates"]["criterion"].eq(study.response.primary_criterion)
-    rows = _pick_groups(rates[own.fillna(False)], study)
+    rates = pick_rows(tables["response_rates"], criterion=study.response.primary_criterion)
+    quoted = rates["confirmed"].astype("boolean").eq(study.response.primary_rate == "confirmed")
+    rows = _pick_groups(rates[quoted.fillna(False)], study)
     title = f"Best response by {name_term(study.response.primary_criterion)}"
     name = col.texts({"Response": "category"}, lambda code: name_code("category", code))
     note = f"{study.response.primary_rate.capitalize()} response; patients (share of all treated patients)."
-    rows = rows.assign(criterion=study.response.primary_criterion)
     return spread_groups(title, "response_rates", rows, name, show_share, note) if len(rows) else None
 
 
@@ -163,15 +158,8 @@ def _tabulate_lesions(tables: Tables, study) -> PageTable | None:
     """Mean change of target lesions by radionuclide and size class."""
     rows = tables["lesion_change"]
     level = numbers.format_level(study.analysis.confidence.level)
-    columns = [
-        *col.texts({"Radionuclide": "radionuclide"}, partial(name_code, "radionuclide")),
-        *col.texts(
-            {"Diameter at baseline": "size_class"}, load_schema("lesion_change").field("size_class").label
-        ),
-        *col.counts({"Lesions": "n_lesions", "Patients": "n_patients"}),
-        col.interval(f"Mean change ({level} CI)", ("mean_change", "low", "high"), numbers.format_percent),
-    ]
-    return page_table("Change of target lesions", "lesion_change", rows, columns) if len(rows) else None
+    words = {"radionuclide": partial(name_code, "radionuclide")}
+    return col.show_table("lesions_in_short", rows, level, words) if len(rows) else None
 
 
 SUMMARY_TABLES: dict[str, Callable[[Tables, object], PageTable | None]] = {

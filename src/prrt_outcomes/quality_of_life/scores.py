@@ -57,8 +57,9 @@ def derive_scores(
     """Name the scales, place the scores in visits, and hold them against baseline.
 
     `questionnaires`: table of this name; `patients`: first_cycle, by patient_id. Baseline is the last score of a scale
-    on or before the first cycle, at most `baseline_days` before it. A score belongs to the visit of its label, whose
-    day is the median of those with this label, else to the nearest planned month within `window_days`.
+    on or before the first cycle, at most `baseline_days` before it. A score belongs to the visit of its label, else to
+    the nearest planned month within `window_days`; a later score that is labelled as baseline has no label. Planned is
+    each month where no score has a label, else those with scores; other labels are due at their median day.
     """
     pairs, known = questionnaires[SCALE].drop_duplicates(), load_scales()
     named = [
@@ -77,13 +78,16 @@ def derive_scores(
     rows = questionnaires.assign(**{name: found[name] for name in NAMED}, days=days.astype("float64"))
     rows, losses = filter_counted(rows, "questionnaires", "quality of life", lost)
     rows = rows.sort_values([*OF_PATIENT, "days"], kind="stable")
-    is_later, label = rows["days"] > 0, rows["visit"].astype("string")
+    is_later, label = rows["days"] > 0, rows["visit"].astype("string").str.strip().where(rows["days"] > 0)
+    folded = label.str.casefold().where(lambda names: names != BASELINE)
     months = pd.Series({f"month {month:g}": month * DAYS_PER_MONTH for month in settings.visits_months})
     distance = np.abs(rows["days"].to_numpy()[:, None] - months.to_numpy())
     near = pd.Series(months.index[distance.argmin(axis=1)], rows.index, dtype="string")
-    label = label.fillna(near.where(distance.min(axis=1) <= settings.window_days))
+    spelling = label.groupby(folded).first().to_dict() | {name: name for name in months.index}
+    label = folded.map(spelling).fillna(near.where(distance.min(axis=1) <= settings.window_days))
     rows = rows.assign(visit=label.where(is_later, BASELINE))
-    planned = months.combine_first(rows[is_later].groupby("visit")["days"].median()).sort_values()
+    used = months if folded.isna().all() else months[months.index.isin(label[is_later])]
+    planned = used.combine_first(rows[is_later].groupby("visit")["days"].median()).sort_values()
     first = rows[~is_later].drop_duplicates(OF_PATIENT, keep="last").set_index(OF_PATIENT)["score"]
     later = rows[is_later].join(first.rename("baseline"), on=OF_PATIENT, how="inner").reset_index(drop=True)
     change = later["score"] - later["baseline"]
@@ -145,8 +149,9 @@ def derive_deterioration(
     """Times from the first cycle to the first score that is `deterioration_points` worse than at baseline.
 
     A definitive deterioration is one after which no later score is less than that worse (Anota 2015, Quality of Life
-    Research 24:5). Who has none is followed to the last questionnaire, and to death within `death_days` of it (event
-    2). Yields instrument, scale and definition with the rows of all patients who have a baseline.
+    Research 24:5). Who has none is followed, dead or alive, to `death_days` after the last questionnaire, and to death
+    (event 2) or the last day of observation (`last_day`, of `patients`) where that is earlier. Yields instrument, scale
+    and definition with the rows of all patients who have a baseline.
     """
     at_risk = scores.rows[scores.rows["days"] <= 0].drop_duplicates(OF_PATIENT)[OF_PATIENT]
     later = scores.later.assign(first=scores.later["worse"] >= settings.deterioration_points - NEAR)
@@ -156,10 +161,11 @@ def derive_deterioration(
     for definition in ("first", "definitive"):
         day = later[later[definition]].groupby(OF_PATIENT)["days"].min()
         times = at_risk.join(day.rename("event_day"), on=OF_PATIENT).join(last.rename("last"), on=OF_PATIENT)
-        end, death = times["last"].fillna(0.0), times["patient_id"].map(patients["death_day"])
-        died = times["event_day"].isna() & (death - end <= settings.death_days)
+        last_score, observed = times["last"].fillna(0.0), times["patient_id"].map(patients["last_day"])
+        end = np.fmax(np.minimum(last_score + settings.death_days, observed), last_score)
+        died = times["patient_id"].map(patients["death_day"]) <= end
         event = np.select([times["event_day"].notna(), died], [1, 2], 0)
-        days = times["event_day"].fillna(death.where(died)).fillna(end).clip(lower=0.5)
+        days = times["event_day"].fillna(end).clip(lower=0.5)
         times = times.assign(months=convert_days_to_months(days.to_numpy(float)), event=event)
         for (instrument, scale), own in times.groupby(SCALE):
             time, event = own["months"].to_numpy(float), own["event"].to_numpy("int64")

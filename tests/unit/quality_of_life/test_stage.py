@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from prrt_outcomes.quality_of_life.scores import fold, load_scales
+from prrt_outcomes.quality_of_life.scores import derive_deterioration, derive_scores, fold, load_scales
 from prrt_outcomes.quality_of_life.stage import INPUTS, OUTPUTS, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
@@ -48,7 +48,7 @@ def make_tables(rows):
 
 def make_study(**settings):
     files = {"patients": "p.csv", "cycles": "c.csv", "follow_up": "f.csv", "questionnaires": "q.csv"}
-    analysis = {"milestones_months": [6, 12]}
+    analysis = {"milestones_months": [5, 6, 12]}
     base = {"study": "s", "tables": files, "data_cutoff": "2018-01-01", "analysis": analysis}
     return Study.model_validate(base | settings)
 
@@ -88,20 +88,62 @@ def test_a_change_is_from_the_last_score_before_treatment(found):
 
 
 def test_deterioration_with_death_competing_and_as_an_event(found):
-    # first: a 182, b 91 days; c dies at 150, 59 days after its last score; d is censored, since it dies much later
+    # first: b 91 and a 182 days; c dies at 150, 59 days after its last score; d is followed 182 days after its baseline
     table = found["deterioration"].set_index(["definition", "death", "time_months"])
     assert table["n"].eq(4).all()
-    assert table.loc[("first", "competing", 6), "probability"] == pytest.approx(2 / 3)
-    assert table.loc[("first", "competing", 6), ["events", "competing_events"]].tolist() == [2, 1]
-    assert table.loc[("first", "event", 6), "probability"] == 1.0
-    assert table.loc[("first", "event", 6), "events"] == 3
-    # at 91, 150 and 182 days survival is 2/3, 1/3 and 0
-    assert table.loc[("first", "event", 6), "median_months"] == pytest.approx(150 / 30.4375)
-    # a recovers at day 365: no definitive deterioration
-    assert table.loc[("definitive", "competing", 6), "probability"] == pytest.approx(1 / 3)
-    late = table.loc[("definitive", "competing", 12)]
-    assert late["status"] == "too_few"
-    assert pd.isna(late["probability"])
+    assert table.loc[("first", "competing", 5), "probability"] == pytest.approx(1 / 4)
+    assert table.loc[("first", "competing", 5), ["events", "competing_events"]].tolist() == [1, 1]
+    assert table.loc[("first", "event", 5), "probability"] == pytest.approx(1 / 2)
+    assert table.loc[("first", "event", 5), "events"] == 2
+    assert (
+        table.loc[("first", "competing", 6), "status"] == "too_few"
+    )  # d leaves at day 182, 6 months are 182.6
+    # at 91, 150 and 182 days survival is 3/4, 1/2 and 1/4: the median is between the last two, as R gives it
+    assert table.loc[("first", "event", 5), "median_months"] == pytest.approx(166 / 30.4375)
+    # a recovers at day 365 and is followed to day 547: no definitive deterioration
+    assert table.loc[("definitive", "competing", 12), "probability"] == pytest.approx(1 / 4)
+    assert table.loc[("definitive", "competing", 12), "status"] == "ok"
+
+
+def test_the_living_and_the_dead_are_followed_alike():
+    """Four patients without deterioration, last asked at day 91: the end does not depend on who will die later."""
+    study, both = make_study(), [(-1, 50), (91, 50)]
+    rows = [score(p, days, value) for p in "abcd" for days, value in both]
+    tables, ends = make_tables(rows), {"a": 800, "b": 200, "c": 150, "d": 400}
+    known = pd.DataFrame({"patient_id": list(ends), "first_cycle": START}).set_index("patient_id")
+    last = pd.Series(ends)
+    known = known.assign(last_day=last.astype(float), death_day=last.where(last.index.isin(DEAD)))
+    made = derive_scores(tables["questionnaires"], known, study.questionnaires)
+    for _, times in derive_deterioration(made, known, study.questionnaires):
+        days = dict(zip(times.frame["patient_id"], times.time_months * 30.4375, strict=True))
+        assert days == pytest.approx({"a": 273, "b": 200, "c": 150, "d": 273})
+        assert times.event.tolist() == [0, 0, 2, 0]
+
+
+def test_a_label_of_baseline_after_the_first_cycle_is_none():
+    rows = [score("a", 1, 70, visit="baseline"), score("b", -1, 50, visit="Baseline"), score("b", 91, 50),
+            score("c", -1, 50), score("c", 90, 40, visit="BASELINE")]  # fmt: skip
+    found = run(make_tables(rows), make_study())
+    table = found["questionnaire_compliance"].set_index("visit")
+    assert table["n"].to_dict() == {
+        "baseline": 2,
+        "month 3": 2,
+        "month 6": 0,
+        "month 12": 0,
+        "month 18": 0,
+        "month 24": 0,
+    }
+
+
+def test_visits_are_those_of_the_labels_whatever_their_case():
+    labels = {42: ("week 6", "Week 6"), 91: ("Month 3", "month 3 ")}
+    rows = [score(p, -1, 50) for p in "ab"]
+    rows += [score(p, day, 45, visit=labels[day][k]) for day in labels for k, p in enumerate("ab")]
+    table = run(make_tables(rows), make_study())["questionnaire_compliance"].set_index("visit")
+    assert table["n"].to_dict() == {"baseline": 2, "week 6": 2, "month 3": 2}
+    rows.append(score("a", 180, 45))
+    table = run(make_tables(rows), make_study())["questionnaire_compliance"].set_index("visit")
+    assert table["n"].to_dict() == {"baseline": 2, "week 6": 2, "month 3": 2, "month 6": 1}
 
 
 def test_a_symptom_is_worse_when_it_rises_and_what_is_not_known_is_counted(found):
@@ -147,11 +189,11 @@ def test_questionnaires_of_nobody_treated_are_counted():
 def test_baseline_scores_alone_have_no_change():
     found = run(make_tables([score("a", -1, 50)]), make_study())
     assert found["questionnaire_change"].empty
-    assert set(found["deterioration"]["status"]) == {"too_few"}
+    assert set(found["deterioration"]["status"]) == {"no_events", "too_few"}
 
 
 def test_scales_are_known_by_name_and_code():
     scales = load_scales()
-    assert len(scales) == 2 * 24
+    assert len(scales) == 2 * 24 + 1  # weight gain has no code
     assert scales[fold("EORTC QLQ-C30"), fold("PF2")] == ["QLQ-C30", "Physical functioning", "high"]
     assert sum(words == ["GI.NET21", "Endocrine symptoms", "low"] for words in scales.values()) == 2

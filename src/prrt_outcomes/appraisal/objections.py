@@ -18,14 +18,10 @@ NOT_ANSWERED = "not answered by these data"
 RATIO, COUNT, SHARE, NUMBER = (
     numbers.format_ratio, numbers.format_count, numbers.format_percent, numbers.format_number,
 )  # fmt: skip
-TESTS = (
-    "logrank", "cox", "hazard_ratio_periods", "subgroups", "responders", "controls", "response_differences",
-    "response_model", "fine_gray", "competing_tests", "rmst_difference", "tumour_growth",
-)  # fmt: skip
 
 
 class Part(NamedTuple):
-    """Part of an answer: words, whether they answer, number, table, and the cells that find its row there."""
+    """Part of an answer: words, whether they answer (never without a number), number, table, cells of its row."""
 
     words: str
     answers: bool = True
@@ -46,7 +42,7 @@ def answer_objections(tables: Tables, study: Study) -> pd.DataFrame:
     rows = []
     for number, (objection, answer) in enumerate(OBJECTIONS.items(), start=1):
         parts = answer(tables, study)
-        known = [part for part in parts if part.answers]
+        known = [part for part in parts if part.answers and math.isfinite(part.value)]
         words = "; ".join(part.words for part in parts if part.words) or NOT_ANSWERED
         first = next(iter(known), LACKING)
         rows.append(
@@ -98,9 +94,9 @@ def _medians(tables: Tables, study: Study, analyses: tuple[str, ...], spare: int
         months = f"{NUMBER(row['median_months'])} months"
         known = pd.notna(row["median_months"])
         words.append(f"{months if known else numbers.describe_median_status(row['status'])} {rule}")
-    median = rows[0]["median_months"]
+    first = next((row for row in rows if pd.notna(row["median_months"])), rows[0])
     lacking = [LACKING] * (len(found) - len(rows) - spare)
-    return [_part(f"the median is {_join(words)}", "sensitivity", rows[0], median), *lacking]
+    return [_part(f"the median is {_join(words)}", "sensitivity", first, first["median_months"]), *lacking]
 
 
 def _immortal_time(tables: Tables, study: Study) -> list[Part]:
@@ -261,8 +257,19 @@ def _crossing(tables: Tables, study: Study) -> list[Part]:
     if row is None or pd.isna(row["p_value"]):
         return [LACKING]
     p_value = numbers.format_p_value(row["p_value"])
-    words = f"proportional hazards of the multivariable model: p {p_value}; restricted means stand beside the ratios"
-    return [_part(words, "cox_diagnostics", row, row["p_value"])]
+    words = f"proportional hazards within the cohort (multivariable model): p {p_value}"
+    within = _part(words, "cox_diagnostics", row, row["p_value"])
+    control, title = _primary(tables, study)
+    if control is None:
+        return [within]
+    tested = pick_rows(tables["control_borrowing"], control=control["control"])
+    tested = tested[tested["conflict_p_value"].notna()]
+    found = _first(tested, weights=str(control["weights"])) or _first(tested)
+    if found is None:
+        return [within, Part(f"against {title} they are not tested", answers=False)]
+    words = f"one hazard ratio in all periods against {title}: p "
+    words += numbers.format_p_value(found["conflict_p_value"])
+    return [within, _part(words, "control_borrowing", found, found["conflict_p_value"])]
 
 
 def _few_events(tables: Tables, study: Study) -> list[Part]:
@@ -279,24 +286,28 @@ def _competing(tables: Tables, study: Study) -> list[Part]:
     table = tables["competing_risks"]
     rows = table.drop_duplicates("endpoint").sort_values("endpoint").to_dict("records")
     if not rows:
-        return [Part("death counts as an event, or ends observation, in every endpoint")]
+        words = "death counts as an event, or ends observation, in every endpoint"
+        return [Part(words, True, 0, "competing_risks")]
     names = _join([_title(study, row["endpoint"]) for row in rows])
     words = f"cumulative incidence with death as a competing event for {names}"
     return [Part(words, True, len(rows), "competing_risks", describe_cells(rows[0], ("endpoint",)))]
 
 
 def _multiplicity(tables: Tables, study: Study) -> list[Part]:
-    counts = {name: int(tables[name]["p_value"].notna().sum()) for name in TESTS}
-    total, largest, family = sum(counts.values()), max(counts, key=counts.__getitem__), tables["multiplicity"]
+    """How many p-values the tables hold, in all their columns; one that stands in several rows of a column is one."""
+    columns = [(name, column) for name in tables for column in tables[name] if "p_value" in column]
+    found = pd.Series([tables[name][column].nunique() for name, column in columns], [c[0] for c in columns])
+    counts = found.drop("multiplicity", errors="ignore").groupby(level=0).sum()
+    total, largest, family = int(counts.sum()), str(counts.idxmax()), tables["multiplicity"]
     if not total:
         return [LACKING]
     named = "one comparison is primary" if any(c.primary for c in study.controls) else "none is primary"
-    words = f"{COUNT(total)} p-values were computed; {named}, and pairs of groups are adjusted by Holm"
+    words = f"{COUNT(total)} different p-values stand in the tables; {named}, and pairs of groups are adjusted by Holm"
     parts = [Part(words, True, total, largest)]
     if len(family):
         words = f"{len(family)} tests are one family, adjusted together by Holm"
         parts.append(Part(words, True, len(family), "multiplicity"))
-    return [*parts, Part("the other p-values are exploratory", answers=len(family) > 0)]
+    return [*parts, Part("the other p-values are exploratory", len(family) > 0, total, largest)]
 
 
 def _centre(tables: Tables, study: Study) -> list[Part]:
@@ -322,7 +333,7 @@ def _reported(tables: Tables, study: Study) -> list[Part]:
 def _reconstruction(tables: Tables, study: Study) -> list[Part]:
     rows = tables["reconstruction_quality"]
     if rows.empty:
-        return [Part("no control was reconstructed from a figure")]
+        return [Part("no control was reconstructed from a figure", True, 0, "reconstruction_quality")]
     kept = int(rows["verdict"].astype("string").eq("accepted").sum())
     words = f"{kept} of {len(rows)} measures of reconstructed curves are within their limits"
     return [Part(words, True, kept, "reconstruction_quality")]

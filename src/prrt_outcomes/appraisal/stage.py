@@ -18,7 +18,8 @@ INPUTS = (
     "control_target_trial", "control_verdicts", "responder_bias", "scan_intervals", "scan_follow_up", "response_rates",
     "response_concordance", "response_differences", "response_model", "cox_diagnostics", "competing_risks",
     "competing_tests", "fine_gray", "hazard_ratio_periods", "rmst_difference", "tumour_growth",
-    "reconstruction_quality",
+    "reconstruction_quality", "control_borrowing", "estimand_comparison", "kidney_events", "lesion_change_test",
+    "responder_depth", "responder_landmarks", "responder_predictors", "scan_interval_test",
 )  # fmt: skip
 OUTPUTS = ("multiplicity", "comparison_estimands", "risk_of_bias", "reporting_items", "objections")
 SETTINGS = (

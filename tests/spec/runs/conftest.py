@@ -8,7 +8,7 @@ from prrt_outcomes.tables.schema import list_tables, load_schema
 
 NO_NUMBERS = {"inf", "-inf", "nan", "nat", "<na>"}
 NO_STATUS = ("value", "proportion", "survival", "hazard_ratio", "cumulative_incidence", "difference_months")
-WITH_ESTIMATE = ("ok", "few_events")
+WITH_ESTIMATE = ("ok", "few_events", "answered", "partly")
 OF_THE_CURVE = ("competing_censored",)  # of a curve, whether or not its quantile is reached
 COUNTS = [(f"events{of}", f"n{of}") for of in ("", "_reference", "_model", "_level")]
 COUNTS += [
@@ -56,7 +56,8 @@ def _check_table(table, schema):
         if table["status"].eq("").any():
             yield "a row without status"
     else:
-        for column in set(NO_STATUS) & set(table.columns):
+        told = {column for field in schema.fields for column in field.estimate}
+        for column in set(NO_STATUS) & set(table.columns) - told:
             if table[column].eq("").any():
                 yield f"{column} is empty and nothing says why"
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from prrt_outcomes.appraisal.objections import NOT_ANSWERED, OBJECTIONS, TESTS, answer_objections
+from prrt_outcomes.appraisal.objections import NOT_ANSWERED, OBJECTIONS, answer_objections
 from prrt_outcomes.appraisal.stage import INPUTS
 from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.schema import list_tables, load_schema
 
 MEDIAN = {"endpoint": "pfs", "group_by": "all", "group": "all", "n": 400, "events": 322, "status": "ok"}
 COLUMNS = ["answer", "value", "table", "row", "sentence"]
@@ -26,10 +27,12 @@ def answers(tables, study):
 def test_without_results_nothing_is_answered_by_a_number(study, tables):
     found = answers(tables(), study)
     assert found["number"].tolist() == list(range(1, 21))
-    silent = found.index.isin(["Competing death", "Reconstruction"])
+    silent = found.index.isin(["Competing death", "Reconstruction"])  # answered by the number of rows: none
     assert set(found.loc[~silent, "sentence"]) == {f"{NOT_ANSWERED.capitalize()}."}
     assert found["answer"].eq("not_answered").tolist() == (~silent).tolist()
-    assert found[["value", "table"]].isna().all(axis=None)
+    assert found.loc[~silent, ["value", "table"]].isna().all(axis=None)
+    assert found.loc[silent, "value"].tolist() == [0, 0]
+    assert found.loc[silent, "table"].tolist() == ["competing_risks", "reconstruction_quality"]
 
 
 def test_the_median_stands_under_each_rule_with_the_patients_that_it_changes(study, tables):
@@ -116,6 +119,48 @@ def test_who_was_excluded_counts_response_and_time(study, tables):
     )
 
 
-def test_every_p_value_that_is_counted_is_read():
-    assert set(TESTS) <= set(INPUTS)
+def test_every_column_of_p_values_is_counted_once_a_value(study, tables):
+    given = {
+        "logrank": [{"endpoint": "pfs", "p_value": p} for p in (0.1, 0.2, 0.2)],
+        "kidney_events": [{"group_by": "sex", "gray_p_value": 0.3}, {"group_by": "sex", "gray_p_value": 0.3}],
+        "responder_depth": [{"p_value": 0.4, "p_value_nonlinear": 0.5}],
+        "multiplicity": [{"test": "logrank", "p_value": 0.1}],
+    }
+    found = answers(tables(**given), study).loc["Multiplicity"]
+    assert found[["value", "table"]].tolist() == [5, "logrank"]
+    assert found["sentence"].startswith("5 different p-values stand in the tables")
+
+
+def test_every_table_with_p_values_is_an_input():
+    named = {name for name in list_tables("results") if any("p_value" in c for c in load_schema(name).names)}
+    assert named - {"multiplicity"} <= set(INPUTS)  # `multiplicity` repeats those of others
     assert len(OBJECTIONS) == 20
+
+
+def test_a_median_that_is_nowhere_reached_is_said_and_no_answer(study, tables):
+    rows = [MEDIAN | {"analysis": a, "status": "not_reached"} for a in ("primary", "fda")]
+    found = answers(tables(sensitivity=rows), study).loc["Censoring rule"]
+    assert found["sentence"].startswith("The median is not reached as defined")
+    assert found["answer"] == "not_answered"
+
+
+def test_crossing_hazards_are_answered_within_the_cohort_and_against_the_control(study, tables):
+    own = {"endpoint": "pfs", "model": "multivariable", "term": "global", "p_value": 0.4, "status": "ok"}
+    quoted = {"control": "second", "endpoint": "pfs", "method": "rate_ratio", "estimate": "smr", "weights": "none",
+              "value": 0.5, "low": 0.3, "high": 0.9, "status": "ok"}  # fmt: skip
+    found = answers(tables(cox_diagnostics=[own], controls=[quoted]), study).loc["Crossing hazards"]
+    assert found["answer"] == "partly"
+    assert "within the cohort (multivariable model): p 0.4" in found["sentence"]
+    assert found["sentence"].endswith("they are not tested.")
+    borrowed = {
+        "control": "second",
+        "endpoint": "pfs",
+        "weights": "none",
+        "discount": 0.5,
+        "conflict_p_value": 0.02,
+    }
+    given = tables(cox_diagnostics=[own], controls=[quoted], control_borrowing=[borrowed])
+    found = answers(given, study).loc["Crossing hazards"]
+    assert found["answer"] == "answered"
+    assert "one hazard ratio in all periods against" in found["sentence"]
+    assert found["sentence"].endswith("p 0.020.")

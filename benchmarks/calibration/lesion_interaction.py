@@ -35,9 +35,10 @@ def simulate_lesions(
     change = -0.15 + 0.03 * size + 0.01 * np.maximum(size, 0.0) ** 2 - 0.03 * given + slope * given * size
     change += 0.02 * age + 0.03 * organ + 0.12 * rng.normal(size=patients)[patient]
     change += 0.08 * np.exp(0.2 * size) * rng.normal(size=len(patient))
+    months = np.clip(rng.normal(12.0, 2.0, patients), 6.0, 18.0)[patient]
     lesions = pd.DataFrame({
         "patient_id": patient, "radionuclide": np.where(given, "90Y", "177Lu"), "organ": ORGANS[organ],
-        "diameter_mm": 30.0 * 2.0**size, "change": change, "dose_gy": np.nan,
+        "diameter_mm": 30.0 * 2.0**size, "change": change, "months": months, "dose_gy": np.nan,
     })  # fmt: skip
     return lesions, pd.DataFrame({"age": age})
 

@@ -26,17 +26,18 @@ KNOT_QUANTILES = (0.10, 0.50, 0.90)
 CENTRE_MM, DOSE_STEP_GY, LANDMARK_MONTHS = 30.0, 10.0, 12.0
 FEWEST_PATIENTS, FEWEST_OF_ORGAN = 10, 10
 NO_SCAN = "no scan 6 to 18 months after the first cycle, before a new anticancer therapy"
+NO_BASELINE = "no baseline within the days allowed before the first cycle"
 LONGEST = NAMED["recist_1_1"].model_copy(update={"node_short_axis": False})
 
 
 def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, list[dict]]:
     """Target lesions of the initial period, as the primary reader saw them, and what could not be used.
 
-    Returns one row a lesion: patient_id, radionuclide (of the first cycle), organ, diameter_mm (longest, at baseline),
-    change (proportion of it, at the scan nearest to 12 months after the first cycle, from 6 to 18 months and before a
-    new anticancer therapy; ties: the earlier one) and dose_gy; and the rows of attrition, of target lesions.
-    A lesion that is too small counts 5 mm, one that is absent 0. The best change of each lesion is not used: whoever is
-    scanned longer has more chances of a small value.
+    Returns one row a lesion: patient_id, radionuclide, organ, diameter_mm (longest, at baseline), change (proportion of
+    it, at the scan nearest to 12 months after the first cycle, from 6 to 18 months and before a new anticancer therapy;
+    ties: the earlier one), months (of that scan) and dose_gy; and the rows of attrition, of target lesions. Patients
+    given several radionuclides in the period are left out. A lesion that is too small counts 5 mm, one that is absent
+    0. The best change is not used: whoever is scanned longer has more chances of a small value.
     """
     scanned = ("assessments", "lesions")
     known = {name: filter_known(tables[name], "assessment_date", study) for name in scanned}
@@ -45,7 +46,17 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     chosen = courses.loc[choose_adjudicated_courses(courses, study.response)]
     rows = rows.assign(size=compute_sizes(rows, LONGEST)["size"])
     base = rows[rows["kind"].eq(codes.BASELINE) & rows["role"].eq(codes.TARGET)]
-    base = base[base["course"].isin(chosen.index[chosen["period"].eq(1)])].reset_index(drop=True)
+    initial = chosen[chosen["period"].eq(1)]
+    base = base[base["course"].isin(initial.index)].reset_index(drop=True)
+    without = initial[
+        ~initial.index.isin(scans.loc[scans["kind"].eq(codes.BASELINE) & scans["has_lesions"], "course"])
+    ]
+    targets = known["lesions"].loc[
+        known["lesions"]["role"].eq("target"), ["patient_id", "reader", "lesion_id"]
+    ]
+    unread = targets.astype(str).merge(without[["patient_id", "reader"]].astype(str)).drop_duplicates()
+    periods, by_lesion = tables["treatment_periods"], ["patient_id", "lesion_id"]
+    treated = periods[periods["period"].eq(1)].set_index("patient_id")
     start, therapy = (scans["course"].map(courses[name]) for name in ("first_cycle", "new_therapy_date"))
     months = convert_days_to_months((scans["date"] - start).dt.days)
     usable = scans["has_lesions"] & months.between(6, 18) & ~(scans["date"] >= therapy)
@@ -54,30 +65,34 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     later = rows[rows["scan"].isin(nearest.index) & rows["whole"]]
     later = later.drop_duplicates("series").set_index("series")
     after, by_course = base["series"].map(later["size"]), base["course"].map
+    several = treated["several_radionuclides"].fillna(False).to_numpy(bool)
+    patient, whole = by_course(courses["patient_id"]), len(base) + len(unread)
     reasons = {
+        "several radionuclides were given": patient.isin(treated.index[several]),
         "lesions of the course contradict each other": by_course(courses["fault"]).ne(""),
         "no diameter at baseline": ~base["size"].gt(0),
         NO_SCAN: ~base["course"].isin(nearest["course"]),
         "not evaluated at that scan": after.isna(),
     }
-    keep, losses = pd.Series(True, base.index), []
+    keep, step = pd.Series(True, base.index), ("lesions", "rows", "radionuclides: change of lesions")
+    losses = [attrition_row(*step, NO_BASELINE, whole, len(unread))]
     for reason, lost in reasons.items():
-        counts = int(keep.sum()), int((keep & lost).sum())
-        losses.append(attrition_row("lesions", "rows", "radionuclides: change of lesions", reason, *counts))
+        losses.append(attrition_row(*step, reason, int(keep.sum()), int((keep & lost).sum())))
         keep &= ~lost
-    periods, by_lesion = tables["treatment_periods"], ["patient_id", "lesion_id"]
-    nuclide = periods[periods["period"].eq(1)].set_index("patient_id")["radionuclide"].astype(str)
     dose = tables["lesions"].groupby(by_lesion, observed=True)["dose_gy"].max()
-    found = base.assign(patient_id=by_course(courses["patient_id"]), change=after / base["size"] - 1)[keep]
+    at = by_course(months[nearest.index].set_axis(nearest["course"]))
+    found = base.assign(patient_id=patient, change=after / base["size"] - 1, months=at)[keep]
     organ = found["organ"].astype(object).fillna("not recorded").str.strip().str.lower()
-    found = found.assign(radionuclide=found["patient_id"].map(nuclide), organ=organ)
+    found = found.assign(
+        radionuclide=found["patient_id"].map(treated["radionuclide"].astype(str)), organ=organ
+    )
     found = (
         found.astype({"lesion_id": str})
         .join(dose, on=by_lesion)
         .rename(columns={"size": "diameter_mm"})
         .reset_index(drop=True)
     )
-    return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "dose_gy"]], losses
+    return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "months", "dose_gy"]], losses
 
 
 def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -91,7 +106,10 @@ def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.Data
         for size, (low, high) in SIZE_CLASSES.items():
             part = own[own["diameter_mm"].between(low, high, inclusive="left")]
             row = {"radionuclide": name, "size_class": size}
-            row["median_diameter_mm"] = part["diameter_mm"].median()
+            row |= {
+                "median_diameter_mm": part["diameter_mm"].median(),
+                "median_months": part["months"].median(),
+            }
             fit = fit_clustered(part["change"], np.ones((len(part), 1)), part["patient_id"])
             found = _describe(fit, 0, confidence) if fit is not None else {"status": "too_few"}
             rows.append(row | _count(part) | found)
@@ -106,14 +124,15 @@ def compare_lesion_change(
 
     lesions : as `derive_lesion_changes` returns them; covariates : of the same rows, known at baseline
     Each model holds a restricted cubic spline of the binary logarithm of the diameter, the radionuclide and their
-    interaction, linear (per doubling of the diameter) or of the whole spline: without covariates; with organ and
-    covariates (complete cases); and with the dose of the lesion too, where any is known.
+    interaction, linear (per doubling of the diameter) or of the whole spline: without covariates; with organ, month
+    of the scan and covariates (complete cases); and with the dose of the lesion too, where any is known.
     """
     tests, curves = [], []
     for name in sorted(set(lesions["radionuclide"]) - {reference}):
         pair = lesions[lesions["radionuclide"].isin([name, reference])]
         many = pair.groupby("organ")["organ"].transform("size") >= FEWEST_OF_ORGAN
-        extra = covariates.loc[pair.index].assign(organ=pair["organ"].where(many, "other"))
+        organ = pair["organ"].where(many, "other")
+        extra = covariates.loc[pair.index].assign(organ=organ, months=pair["months"])
         models = {"unadjusted": extra.iloc[:, :0], "adjusted": extra}
         if pair["dose_gy"].notna().any():
             models["adjusted_dose"] = extra.assign(dose=pair["dose_gy"] / DOSE_STEP_GY)

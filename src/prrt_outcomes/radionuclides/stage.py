@@ -37,7 +37,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     reference = choose_reference(nuclide, study.analysis.reference.get("radionuclide"))
     reason = "no lesion was measured again, so nothing is compared"
     if nuclide.nunique() > 1 and reference is not None:
-        names = study.analysis.covariates
+        names = tuple(name for name in study.analysis.covariates if name != "radionuclide")
         known = derive_baseline_columns(lesions.assign(period=1), tables["patients"], periods, names)
         covariates = derive_covariates(known, names).dropna(axis="columns", how="all")
         found = compare_lesion_change(lesions, covariates, reference, study.analysis)

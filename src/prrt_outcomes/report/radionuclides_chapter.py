@@ -61,8 +61,13 @@ def _compare(tests: pd.DataFrame, level: str) -> Iterator:
             yield tell("not_by_size", "lesion_change_test", row, why=why, **names)
             continue
         ends = [numbers.format_number(100 * row[key]) for key in ("estimate", "low", "high")]
-        names["shown"] = "No dependence on size is shown; one within the interval is not excluded."
+        names["shown"] = "no dependence on size is shown; one within the interval is not excluded"
         if not row["low"] <= 0 <= row["high"]:
-            names["shown"] = "The difference between them depends on size."
+            more = "more" if row["estimate"] < 0 else "less"
+            names["shown"] = (
+                "the larger the lesion, the {} it shrank after {nuclide} compared with {against}".format(
+                    more, **names
+                )
+            )
         change = trace(f"{ends[0]} ({level} CI {ends[1]} to {ends[2]})", "lesion_change_test", row)
         yield tell("by_size", "lesion_change_test", row, e=change, **names)

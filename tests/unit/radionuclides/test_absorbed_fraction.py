@@ -1,5 +1,8 @@
 """Absorbed fractions against published ranges, closed forms and an independent Monte Carlo of straight tracks."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -95,3 +98,14 @@ def test_the_mean_energies_of_the_spectra_are_the_known_ones():
 
 def test_particles_of_one_range_have_a_closed_form():
     assert compute_straight_fraction([1.0, 2.0, 4.0], 2.0) == pytest.approx([0.1875, 0.375, 0.640625])
+
+
+def test_spectra_are_those_of_the_file():
+    """Skipped where the data of others beside the checkout is absent."""
+    file = Path(__file__).resolve().parents[4] / "shared/data/beta_spectra/radar_beta_spectra.json"
+    if not file.exists():
+        pytest.skip("beta_spectra is not there: data of others, beside the checkout in shared/data")
+    given = json.loads(file.read_text("utf-8"))
+    for name, spectrum in BETA.items():
+        mass = "".join(filter(str.isdigit, name))
+        assert list(spectrum.values()) == list(given[name.removeprefix(mass) + mass].values())

@@ -130,6 +130,57 @@ def test_swapped_radionuclides_flip_the_sign():
     assert other["std_error"] == pytest.approx(one["std_error"])
 
 
+def test_the_radionuclide_is_no_covariate_of_its_own_comparison():
+    tables = many(60, -0.05)
+    with_it = run(tables, study(analysis={"covariates": ["radionuclide"]}))["lesion_change_test"]
+    pd.testing.assert_frame_equal(with_it, run(tables, study())["lesion_change_test"])
+    assert set(with_it["status"]) == {"ok"}
+
+
+def test_patients_given_several_radionuclides_are_left_out_and_counted():
+    tables = many(60, -0.05)
+    periods = tables["treatment_periods"]
+    mixed = periods["patient_id"].isin(["p000", "p001", "p002"])
+    tables["treatment_periods"] = periods.assign(several_radionuclides=mixed.astype("boolean"))
+    out = run(tables, study())
+    assert out["lesion_change"].query("size_class == 'all'")["n_patients"].tolist() == [28, 29]
+    assert out["attrition"].set_index("reason").loc["several radionuclides were given", "n_lost"] == 6
+
+
+def test_lesions_whose_baseline_is_too_old_are_counted():
+    rows = [
+        ("a", -9, "T1", 40.0, "measured"),
+        ("a", -9, "T2", 40.0, "measured"),
+        ("a", 12, "T1", 30.0, "measured"),
+    ]
+    rows += [("b", -1, "T1", 40.0, "measured"), ("b", 12, "T1", 30.0, "measured")]
+    losses = run(lay_out(rows, {"a": "90Y", "b": "90Y"}), study())["attrition"]
+    first = losses.iloc[0]
+    assert first["reason"] == "no baseline within the days allowed before the first cycle"
+    assert first[["n_before", "n_lost", "n_after"]].tolist() == [3, 2, 1]
+    assert losses["n_after"].iloc[-1] == 1
+
+
+def test_the_month_of_the_scan_is_adjusted_for():
+    rng, rows, nuclides = np.random.default_rng(4), [], {}
+    for k in range(160):  # the same slope with both, scanned at about 9 and 13 months
+        name, given = f"p{k:03d}", k % 2
+        nuclides[name] = ("177Lu", "90Y")[given]
+        month = round(float(np.clip(rng.normal((13, 9)[given], 1.5), 6.2, 17.8)), 2)
+        for lesion, size in zip("AB", 30 * 2 ** rng.uniform(-1.5, 1.5, 2), strict=True):
+            change = -0.12 - 0.036 * (month - 12) + 0.03 * rng.normal()
+            rows += [
+                (name, -1, lesion, size, "measured"),
+                (name, month, lesion, size * (1 + change), "measured"),
+            ]
+    out = run(lay_out(rows, nuclides), study())
+    shift = out["lesion_change_test"].query("term == 'radionuclide'").set_index("model")
+    assert shift.loc["unadjusted", "estimate"] == pytest.approx(0.144, abs=0.03)
+    assert shift.loc["adjusted", "low"] < 0 < shift.loc["adjusted", "high"]
+    months = out["lesion_change"].query("size_class == 'all'").set_index("radionuclide")["median_months"]
+    assert months.to_dict() == pytest.approx({"177Lu": 13, "90Y": 9}, abs=0.5)
+
+
 def test_the_dose_of_lesions_is_a_covariate_where_it_is_given():
     rng = np.random.default_rng(3)
     out = run(many(60, -0.05, dose=rng.uniform(20, 200, 240)), study())["lesion_change_test"]

@@ -1,7 +1,10 @@
 """Words on treatment, safety and endpoints: the number of the table is the number of the sentence."""
 
+import pytest
+
 from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
+from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.study.model import TreatmentSettings
@@ -36,6 +39,34 @@ def test_treatment_and_safety_in_words(study, tables, plain):
         "Grade 3 or worse haematological toxicity without lymphocytes: 0% (95% CI 0\u201317%) of 20 patients; above "
         "the grade at baseline in 0 of 18."
     )
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (
+            (-0.104, -0.122, -0.086),
+            "the larger the lesion, the more it shrank after ⁹⁰Y compared with ¹⁷⁷Lu.",
+        ),
+        ((0.05, 0.02, 0.08), "the larger the lesion, the less it shrank after ⁹⁰Y compared with ¹⁷⁷Lu."),
+        ((0.01, -0.02, 0.04), "no dependence on size is shown; one within the interval is not excluded."),
+    ],
+)
+def test_the_interaction_of_size_in_words(study, tables, plain, ends, words):
+    row = {
+        "term": "interaction",
+        "model": "adjusted",
+        "radionuclide": "90Y",
+        "reference": "177Lu",
+        "status": "ok",
+    }
+    row |= dict(zip(("estimate", "low", "high"), ends, strict=True)) | {"p_value": 0.04}
+    paragraphs, _ = write_radionuclides(tables(lesion_change_test=[row]), study)
+    said = plain(paragraphs[-1])
+    assert said.startswith(
+        "For each doubling of the diameter at baseline, the difference in change between ⁹⁰Y and"
+    )
+    assert said.endswith(words)
 
 
 def test_the_code_of_a_criterion_becomes_its_title():

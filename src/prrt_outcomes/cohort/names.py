@@ -204,8 +204,12 @@ OF_SCHEMA: tuple[Naming, ...] = (
     ),
     Naming(
         "claims.*.group",
-        lambda study, tables, above: (WHOLE, *study.response.groups),
-        "no response group has this name",
+        lambda study, tables, above: (
+            WHOLE,
+            *study.response.groups,
+            *load_schema("treatment_periods").field("radionuclide").codes,
+        ),
+        "no response group and no radionuclide has this name",
         "groups",
     ),
     Naming(

@@ -195,8 +195,8 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     """Rows of `claims`, one a claim of the study, from endpoints and analysis_set.
 
     Shares are of all patients with a best response, NE included (exact interval); the best response is that of the
-    primary criterion, confirmed or not as `response.primary_rate` says. An incidence is of all treated patients, death
-    competing. Medians of a response group count from the
+    primary criterion, confirmed or not as `response.primary_rate` says. An incidence is of all treated patients, or of
+    those with a radionuclide at the first cycle, death competing. Medians of a response group count from the
     first cycle, so they carry guarantee time, and say so.
     """
     people = tables["analysis_set"]
@@ -204,9 +204,10 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     for claim in study.claims:
         members = people
         if claim.group != WHOLE:
-            members = people[people["response_group"].eq(claim.group).fillna(False)]
+            column = "response_group" if claim.months is None else "radionuclide"
+            members = people[people[column].eq(claim.group).fillna(False)]
         if claim.months is not None:
-            found = _observe_incidence(tables, claim, study)
+            found = _observe_incidence(tables, members, claim, study)
         elif claim.quantity in RESPONSES:
             found = _observe_share(members, claim, study)
         else:
@@ -226,15 +227,16 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     return dict(zip(OBSERVED, (*numbers, "" if claim.group == WHOLE else note), strict=True))
 
 
-def _observe_incidence(tables: Tables, claim: Claim, study: Study) -> dict:
+def _observe_incidence(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     dates = derive_observation(tables, study)
     kind = claim.quantity.removesuffix("_incidence")
     rows = derive_neoplasm_rows(dates, tables["analysis_set"], study).get(kind)
-    if rows is None:
+    inside = np.zeros(1) if rows is None else rows.frame["patient_id"].isin(members["patient_id"]).to_numpy()
+    if rows is None or not inside.any():
         return dict(
             zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", "no patient has a time"), strict=True)
         )
-    row = tabulate_incidence(rows, [float(claim.months or 0)], study.analysis).iloc[0]
+    row = tabulate_incidence(rows.select(inside), [float(claim.months or 0)], study.analysis).iloc[0]
     note = (
         f"at {claim.months:g} months from the first cycle, death competing: {row['events']} events until then"
     )

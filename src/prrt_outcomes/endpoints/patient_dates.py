@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.dates import resolve_partial_dates
+from prrt_outcomes.dates import compute_date_range, resolve_partial_dates
 from prrt_outcomes.response.scans import filter_new_therapies
 from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.model import Study
@@ -76,7 +76,8 @@ def derive_patient_dates(
     new anticancer therapy, origins of the endpoints; `data_cutoff`: ignore for the latest date in the data, as the
     key of an endpoint; `rule`: of partial dates: first, middle, last; None for that of the study.
     Bounds of partial dates: diagnosis <= first cycle <= last scan or cycle <= last contact and death; first cycle
-    <= progression <= death or last contact. A date outside its bounds stays as the text states it.
+    <= progression <= death or last contact; first cycle <= onset of an adverse event whose month or year holds the
+    first cycle. A date outside its bounds stays as the text states it.
     """
     rule = rule or study.partial_dates
     stated = None if data_cutoff == "ignore" else study.data_cutoff
@@ -154,11 +155,13 @@ def _resolve(rows: pd.DataFrame, column: str, rule: str, *, lower=None, upper=No
     return date, precision.isin(["year", "month"])
 
 
-def _resolve_rows(source: pd.DataFrame, column: str, patients: pd.DataFrame, rule: str) -> pd.DataFrame:
-    """The rows with a partial date resolved, at most the end of follow-up, and whether it was partial."""
+def _resolve_rows(
+    source: pd.DataFrame, column: str, patients: pd.DataFrame, rule: str, lower=None
+) -> pd.DataFrame:
+    """The rows with a partial date resolved, from `lower` to the end of follow-up, and whether it was partial."""
     last = patients["death_date"].fillna(patients["last_contact_date"])
     upper = source["patient_id"].map(last).astype("datetime64[ns]")
-    date, partial = _resolve(source, column, rule, upper=upper)
+    date, partial = _resolve(source, column, rule, lower=lower, upper=upper)
     return source.assign(**{column: date, f"{column}_partial": partial})
 
 
@@ -255,9 +258,11 @@ def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Dat
 def _derive_adverse_events(
     source: pd.DataFrame, patients: pd.DataFrame, rule: str, cutoff: pd.Timestamp
 ) -> pd.DataFrame:
-    """Adverse events known by the cut-off, by patient and onset."""
+    """Adverse events known by the cut-off, by patient and onset; bounds as in `derive_patient_dates`."""
     sequence = source.groupby("patient_id").cumcount() + 1
-    rows = _resolve_rows(source, "onset_date", patients, rule).assign(
+    first = source["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")
+    within = first.where(first <= compute_date_range(source["onset_date"])[1])
+    rows = _resolve_rows(source, "onset_date", patients, rule, lower=within).assign(
         patient_id=source["patient_id"].astype("string"), sequence=sequence
     )
     return rows[~(rows["onset_date"] > cutoff)].sort_values(["patient_id", "onset_date"], kind="stable")

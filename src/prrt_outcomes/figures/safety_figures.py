@@ -51,6 +51,8 @@ def _draw_incidences(
     for (group_by,), part in iterate_groupings(rows, "group_by"):
         if not part["events"].gt(0).any():
             continue
+        none = part["status"].eq("no_events")  # its limit is that of a month, no part of the band
+        part = part.assign(low=part["low"].mask(none), high=part["high"].mask(none))
         start = part["landmark_months"].max() if "landmark_months" in part else 0
         highest = np.nanmax(part[["cumulative_incidence", "high"]].to_numpy("float64"))
         by = "" if group_by == "all" else f" by {terms.inside_sentence(terms.name_column(group_by))}"

@@ -34,6 +34,7 @@ NO_LIMIT = 0.5  # grade 0 or 1: no limit of the laboratory tells which
 GRADE_FLOORS = (1, 2, 3, 4)
 PHASES = ("before", "baseline", "treatment", "late")
 STEP = "safety: laboratory values"
+VALUE = ["patient_id", "sample_date", "analyte", "sequence"]  # names one laboratory value
 
 
 @dataclass(frozen=True)
@@ -287,12 +288,13 @@ def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) ->
 
     `samples`: columns patient_id, sample_date, analyte, value_si; `study`: `safety.baseline_days` and
     `safety.late_after_days`.
-    Returns the same rows, with `period`, the period whose first cycle was last before or on the day (0 before all
+    Returns the rows, with `period`, the period whose first cycle was last before or on the day (0 before all
     cycles); `phase`: ``baseline`` is the last sample of an analyte on or before the first cycle of a period and at
     most `baseline_days` earlier; other samples before it are ``before`` (for a later period they stay in the phase
     of the period before); then ``treatment`` until `late_after_days` after the last cycle, ``late``; `baseline_si`,
-    the baseline value of the period and analyte, missing where there is none. Patients without a cycle have no
-    phase and are left out by the caller.
+    the baseline value of the period and analyte, missing where there is none. The baseline of a later period is a
+    sample of the period before as well, so that it has two rows. Patients without a cycle have no phase and are left
+    out by the caller.
     """
     starts = periods[["patient_id", "period", "first_cycle", "last_cycle"]].sort_values("first_cycle")
     ordered = samples.sort_values(["sample_date"], kind="stable").reset_index(drop=True)
@@ -326,9 +328,11 @@ def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) ->
     after.loc[after["sample_date"].gt(late_from), "phase"] = "late"
     after.loc[after["period"].isna(), "phase"] = "before"
     baselines = after.loc[is_baseline].set_index(keys)["value_si"]
-    after.loc[is_baseline, "phase"] = "baseline"
     after["period"] = after["period"].astype("Int64").fillna(0)
+    of_both = after.loc[is_baseline & after["period"].gt(0)]
+    after.loc[is_baseline, "phase"] = "baseline"
     after.loc[is_baseline, "period"] = after.loc[is_baseline, "next_period"].astype("Int64")
+    after = pd.concat([after, of_both], ignore_index=True)
     own = pd.MultiIndex.from_frame(after[["patient_id", "analyte", "period"]].astype({"period": "float64"}))
     baselines.index = baselines.index.set_names(["patient_id", "analyte", "period"])
     after["baseline_si"] = baselines.where(baselines.gt(0)).reindex(own).to_numpy()

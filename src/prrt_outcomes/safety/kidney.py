@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.endpoints.patient_dates import PatientDates
+from prrt_outcomes.safety.grading import VALUE
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
 from prrt_outcomes.statistics.mixed_model import MixedModel, fit_random_slopes
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
@@ -45,7 +46,7 @@ def derive_egfr_course(graded: pd.DataFrame, first_cycles: pd.Series) -> tuple[p
     Returns patient_id, days (from the first cycle), years, egfr, baseline (that of the first period; missing where
     there is none); `attrition`: values before the baseline.
     """
-    rows = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)]
+    rows = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)].drop_duplicates(VALUE)
     kept = rows[rows["phase"].ne("before")].astype({"patient_id": "string"})
     days = (kept["sample_date"] - kept["patient_id"].map(first_cycles)).dt.days
     course = kept.assign(days=days).groupby(["patient_id", "days"], as_index=False)["value_si"].mean()

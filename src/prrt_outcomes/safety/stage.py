@@ -9,6 +9,7 @@ from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, 
 from prrt_outcomes.safety.grading import (
     GRADED_ANALYTES,
     STEP,
+    VALUE,
     derive_egfr_samples,
     derive_phases,
     derive_si_values,
@@ -110,8 +111,9 @@ def derive_lab_grades(
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Grade each laboratory value of treated patients; count what cannot be graded.
 
-    Returns `graded`: one row a sample and analyte with the columns of derived table `lab_grades`; `attrition`:
-    losses in order: cut-off, patients without a cycle, units, limits.
+    Returns `graded`: one row a sample, analyte and treatment period (two for a baseline that ends an earlier period)
+    with the columns of derived table `lab_grades`; `attrition`: losses in order: cut-off, patients without a cycle,
+    units, limits.
     """
     losses = []
     if study.data_cutoff is not None:
@@ -129,7 +131,7 @@ def derive_lab_grades(
     samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles, study.safety.egfr_equation)
     phased = derive_phases(samples, periods, study)
     phased = course.derive_grades(phased)
-    has_term = phased["analyte"].isin(GRADED_ANALYTES)
+    has_term = phased["analyte"].isin(GRADED_ANALYTES) & ~phased.duplicated(VALUE)
     ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"
     losses += [*unit_losses, *rate_losses]

@@ -1,6 +1,7 @@
 """Sections `controls` and `claims`: what the cohort is compared with, and what was published."""
 
 import itertools
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -243,6 +244,9 @@ Control = Annotated[
 ]
 
 
+NUCLIDE = r"^[0-9]+[A-Z][a-z]?$"
+
+
 class Claim(base.Section):
     """A published figure that the run holds the cohort against."""
 
@@ -256,7 +260,8 @@ class Claim(base.Section):
     """What was published."""
     months: base.PositiveMonths | None = None
     """Time of a cumulative incidence from the first cycle; needed for one, and for nothing else."""
-    group: base.Name = Field("all", description="`all`, or a response group.")
+    group: base.Name | Annotated[str, Field(pattern=NUCLIDE)] = "all"
+    """`all`, or a response group; for an incidence the radionuclide of the first cycle, as 177Lu."""
     published: base.Size = Field(description="The published value: a share, or months.")
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
@@ -274,6 +279,7 @@ class Claim(base.Section):
             raise ValueError(f"{self.quantity} needs months; such as months: 60")
         if self.months is not None and not of_time:
             raise ValueError(f"{self.quantity} has no months; leave them out")
-        if of_time and self.group != "all":
-            raise ValueError(f"group is {self.group}; {self.quantity} is known for all patients, group: all")
+        if self.group != "all" and of_time != (re.match(NUCLIDE, self.group) is not None):
+            wanted = "all or a radionuclide, such as group: 177Lu" if of_time else "all or a response group"
+            raise ValueError(f"group is {self.group}; that of {self.quantity} is {wanted}")
         return self

@@ -11,6 +11,7 @@ from prrt_outcomes.cohort.grouping import UNKNOWN, WHOLE, compute_group
 from prrt_outcomes.endpoints.derivation import derive_endpoint
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.statistics.cumulative_incidence import fit_cumulative_incidence
+from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition, resolve_endpoint
@@ -55,7 +56,9 @@ def tabulate_incidence(
     """Cumulative incidence (Aalen-Johansen) at some months.
 
     Returns one row a month: time_months, n, events and competing_events until then, n_at_risk, cumulative_incidence,
-    low, high, status: `too_few` where nobody is under observation any more, `no_events` without limits.
+    low, high, status: `too_few` where nobody is under observation any more, `no_events`: the upper limit is then
+    the exact one (Clopper-Pearson) of none of those who are still at risk, which is conservative: it leaves out all who
+    were followed for less time. At month 0 there are no limits.
     """
     ticks, interval = np.asarray(months, dtype=float), settings.confidence
     curve = fit_cumulative_incidence(rows.data, interval=interval.type, confidence=interval.level)
@@ -69,6 +72,9 @@ def tabulate_incidence(
             "high": np.append(np.nan, curve.upper)[place],
         }
     )
+    none = known & (ticks > 0) & (table["cumulative_incidence"] <= 0)
+    highest = compute_clopper_pearson(np.zeros_like(at_risk), at_risk, interval.level)[1]
+    table["low"], table["high"] = table["low"].mask(none, 0.0), table["high"].mask(none, highest)
     table[~known] = np.nan
     status = np.select([~known, table["cumulative_incidence"] <= 0], ["too_few", "no_events"], "ok")
     by_then = rows.time_months <= ticks[:, None] + NEAR
@@ -102,6 +108,7 @@ def summarise_myeloid_neoplasms(
                 months = {start, *MONTHS, *part.time_months[part.event == 1]}
                 ticks = sorted(month for month in months if start <= month <= MONTHS[-1])
                 table = tabulate_incidence(part, ticks, study.analysis)
+                table.loc[table["time_months"] <= start, ["low", "high"]] = np.nan  # 0 by definition
                 yield table.assign(neoplasm=kind, group_by=group_by, group=label, landmark_months=start)
 
 

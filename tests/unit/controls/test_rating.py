@@ -174,8 +174,9 @@ def test_per_cent_are_no_share():
         ({"quantity": "objective", "months": 12}, "objective has no months; leave them out"),
         (
             {"quantity": "tmn_incidence", "months": 12, "group": "responder"},
-            "known for all patients, group: all",
+            "that of tmn_incidence is all or a radionuclide, such as group: 177Lu",
         ),
+        ({"quantity": "objective", "group": "177Lu"}, "that of objective is all or a response group"),
         ({"quantity": "tmn_incidence", "months": 12, "published": 2.3}, "a share between 0 and 1"),
     ],
 )

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.cohort.vocabulary import derive_term_group, extend_vocabulary
+from prrt_outcomes.endpoints.patient_dates import derive_observation
 from prrt_outcomes.safety.stage import run
 from prrt_outcomes.statistics.curve_summaries import compute_poisson_interval
 from prrt_outcomes.study.model import Study
@@ -136,6 +137,30 @@ def test_every_event_that_does_not_count_is_counted():
     assert attrition["before the first cycle"] == 1
     assert attrition["no grade"] == 1
     assert attrition["relation not known"] == 1
+
+
+def test_a_partial_onset_whose_month_or_year_holds_the_first_cycle_follows_it():
+    """First cycles on 1 January 2010 (a) and 2011 (b); the stated rule would put the first two before them."""
+    tables = make_tables(
+        [
+            ("a", "2010-03", "nausea", 1, True),
+            ("b", "2011-03", "nausea", 1, True),
+            ("a", "2009-12", "vomiting", 1, True),
+            ("b", "2011", "MDS", 4, True),
+            ("b", "2010", "MDS", 4, True),
+        ]
+    )
+    for name, column in (("treatment_periods", "first_cycle"), ("treatment_periods", "last_cycle")):
+        dates = tables[name][column]
+        tables[name][column] = dates.mask(dates.dt.year < 2015, dates + pd.Timedelta(80, "D"))
+    study = STUDY.model_copy(update={"partial_dates": "first"})
+    events = derive_observation(tables, study).adverse_events
+    found = set(zip(events["patient_id"], events["onset_date"].dt.strftime("%Y-%m-%d"), strict=True))
+    assert found == {
+        ("a", "2010-03-22"), ("b", "2011-03-22"), ("a", "2009-12-01"), ("b", "2010-01-01"),
+    }  # fmt: skip
+    lost = run(tables, study)["attrition"].set_index("reason")["n_lost"]
+    assert lost["before the first cycle"] == 2
 
 
 def test_a_study_adds_terms_and_groups_of_its_own():

@@ -46,6 +46,7 @@ def test_the_course_begins_at_the_baseline_and_takes_the_mean_of_a_day():
             "analyte": ["egfr"] * 5 + ["alt"],
             "phase": ["before", "baseline", "treatment", "treatment", "treatment", "treatment"],
             "value_si": [99.0, 90.0, 80.0, 84.0, 78.0, 20.0],
+            "sequence": [1, 1, 1, 2, 1, 1],
         }
     )
     course, losses = derive_egfr_course(graded, pd.Series({"a": FIRST}))

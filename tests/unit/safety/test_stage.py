@@ -6,9 +6,13 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.laboratory import compute_egfr, convert_units_to_si
+from prrt_outcomes.safety.course import summarise_lab_course
+from prrt_outcomes.safety.grading import summarise_worst_grades
+from prrt_outcomes.safety.kidney import derive_egfr_course
 from prrt_outcomes.safety.stage import derive_lab_grades, run
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.schema import load_schema
 
 NO_EVENTS = {name: empty_table(name) for name in ("cycles", "assessments", "adverse_events", "follow_up")}
 STUDY = Study(study="small", tables={"patients": "p.csv", "follow_up": "f.csv"})
@@ -58,9 +62,43 @@ def test_phases_and_baselines_follow_the_cycles():
         ["1", "treatment", "2", "1"],
         ["1", "treatment", "1", "1"],
         ["1", "late", "0", "1"],
+        ["1", "late", "1", "1"],
         ["2", "baseline", "1", "1"],
         ["2", "treatment", "3", "1"],
     ]
+
+
+def test_late_toxicity_before_a_retreatment_counts_in_the_period_before():
+    """The last sample before the second period is its baseline, and the worst and the last value of the first."""
+    table = labs(
+        [
+            ("a", "2010-02-20", "platelets", 200, "10^9/L", 150, 400),
+            ("a", "2010-10-01", "platelets", 160, "10^9/L", 150, 400),
+            ("a", "2012-02-20", "platelets", 40, "10^9/L", 150, 400),
+            ("a", "2012-02-20", "creatinine", 200, "umol/L", None, None),
+            ("a", "2012-04-01", "platelets", 30, "10^9/L", 150, 400),
+        ]
+    )
+    people = patients(sex=["female", "female"], age_years=[50.0, 50.0])
+    graded, losses = derive_lab_grades(table, people, periods(), STUDY)
+    lost = {row["reason"]: (row["n_before"], row["n_lost"]) for row in losses}
+    assert lost["no grade: the laboratory gave no limit"] == (6, 1)
+    assert not graded.duplicated([*load_schema("lab_grades").key]).any()
+    worst = summarise_worst_grades(graded).query("analyte == 'platelets'").set_index(["period", "phase"])
+    assert worst["worst_grade"].to_dict() == {
+        (1, "any"): 3,
+        (1, "late"): 3,
+        (1, "treatment"): 0,
+        (2, "any"): 3,
+        (2, "treatment"): 3,
+    }
+    assert worst["emergent_grade"].to_dict()[2, "any"] == 0
+    course = summarise_lab_course(graded).query("analyte == 'platelets'").set_index("moment")["median"]
+    assert course[["baseline", "worst", "last"]].tolist() == [200, 40, 40]
+    first = periods().groupby("patient_id")["first_cycle"].min()
+    egfr, dropped = derive_egfr_course(graded, first)
+    assert len(egfr) == 1
+    assert (dropped[0]["n_before"], dropped[0]["n_lost"]) == (1, 0)
 
 
 def test_a_raised_baseline_is_graded_against_the_laboratory_limit():

@@ -227,6 +227,41 @@ def test_a_claim_is_held_against_the_incidence_at_its_month():
     ]
     table = tabulate_claims(tables, Study(study="small", tables=FILES, claims=entries))
     assert table["observed"].tolist() == pytest.approx([0.05, 0.1, 0.0, np.nan], nan_ok=True)
-    assert table["verdict"].tolist() == ["compatible", "compatible", "not_estimable", "not_estimable"]
+    assert table["verdict"].tolist() == ["compatible", "compatible", "compatible", "not_estimable"]
     assert table["status"].tolist() == ["ok", "ok", "no_events", "too_few"]
     assert table["note"].iloc[0] == "at 23 months from the first cycle, death competing: 1 events until then"
+
+
+def test_without_events_the_upper_limit_is_that_of_those_at_risk():
+    """None of 100, of whom 60 are followed for two years: 1 - 0.025^(1/60) is 6.0 %, and 3.6 % of all 100."""
+    rows = rows_of([12.0] * 40 + [30.0] * 60, [0] * 70 + [2] * 30)
+    table = tabulate_incidence(rows, [0, 6, 24, 60], STUDY.analysis)
+    assert table["status"].tolist() == ["no_events", "no_events", "no_events", "too_few"]
+    assert table["low"].tolist() == pytest.approx([np.nan, 0, 0, np.nan], nan_ok=True)
+    highest = [np.nan, 1 - 0.025 ** (1 / 100), 1 - 0.025 ** (1 / 60), np.nan]
+    assert table["high"].tolist() == pytest.approx(highest, nan_ok=True)
+
+
+def test_a_claim_of_a_radionuclide_is_held_against_its_patients():
+    """40 of each nuclide; 8 of 90Y have MDS, so that 10 % under 177Lu is too high and 10 % of all is not."""
+    ids = [f"p{i}" for i in range(80)]
+    cycles = [(p, 0, "177Lu-DOTATATE", 7.4) for p in ids]
+    tables = make_tables(cycles, [(p, 200, "MDS") for p in ids[40:48]], dict.fromkeys(ids, 900))
+    tables["analysis_set"] = tables["analysis_set"].assign(
+        radionuclide=["177Lu"] * 40 + ["90Y"] * 40, best_response="SD", response_group="stable"
+    )
+    entries = [
+        {
+            "id": f"c{group.lower()}",
+            "quantity": "mds_incidence",
+            "months": 24,
+            "published": 0.1,
+            "group": group,
+        }
+        for group in ("177Lu", "90Y", "all", "225Ac")
+    ]
+    table = tabulate_claims(tables, Study(study="small", tables=FILES, claims=entries))
+    assert table["n"].tolist() == [40, 40, 80, 0]
+    assert table["group"].tolist() == ["177Lu", "90Y", "all", "225Ac"]
+    assert table["observed"].tolist() == pytest.approx([0, 0.2, 0.1, np.nan], nan_ok=True)
+    assert table["verdict"].tolist() == ["lower", "compatible", "compatible", "not_estimable"]

@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine with Python 3.11 to 3.13 and make:
-#   make example    environment with what a run needs, then the example study to results/example/report.html
+#   make example    environment with what a run needs, then the example study to
+#                   results/example/report.html (short) and supplement.html (all results)
 #   make test       environment with what tests need as well, then all tests
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 CORES ?= 2
@@ -18,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help env example manuscript test lint format bench lock clean
 
 help:
-	@echo "make example   set up .venv with what a run needs, run the example study: results/example/report.html"
+	@echo "make example   set up .venv with what a run needs, run the example study:"
+	@echo "               results/example/report.html (short) and supplement.html (all results)"
 	@echo "make manuscript  the same with what documents need: manuscript.docx and manuscript.pdf beside the report"
 	@echo "make env       set up .venv with what tests and lint need as well"
 	@echo "make test      the same, then run all tests"

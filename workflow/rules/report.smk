@@ -1,4 +1,4 @@
-# Report: tables and figures as one page that a person reads.
+# Report: tables and figures as two pages, the short report and the supplement with all results.
 rule report:
     input:
         study=ancient(STUDY_PATH),

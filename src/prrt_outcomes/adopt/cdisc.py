@@ -205,7 +205,7 @@ class Reading:
         forms = [form for shape, form in TIMED.items() if (shapes == shape).any()]
         if forms:
             self.source.settings.setdefault("date_format", {})[ours] = ["%Y-%m-%d", *forms]
-            self.source.evidence["date_format"] = "the time of day is passed over"
+            self.source.evidence["date_format"] = "the time of day is ignored"
         allowed = {"", WHOLE, *TIMED, *(PARTS if wanted.type == "partial" else ())}
         bad = texts[~shapes.isin(allowed)]
         if bad.empty:

@@ -106,8 +106,8 @@ def _immortal_time(tables: Tables, study: Study) -> list[Part]:
         return [LACKING]
     naive, right = (math.exp(row[name]) for name in names)
     words = (
-        f"the hazard ratio of responders is {RATIO(naive)} as usually computed and {RATIO(right)} with response as "
-        "time-dependent; landmarks stand beside it"
+        f"the hazard ratio of responders is {RATIO(naive)} in the naive analysis and {RATIO(right)} with response as "
+        "time-dependent; landmark analyses are given as well"
     )
     return [_part(words, "responder_bias", row, right)]
 
@@ -116,7 +116,7 @@ def _scan_interval(tables: Tables, study: Study) -> list[Part]:
     row = _first(tables["scan_intervals"], group_by="all", group="all", scan="1")
     days = LACKING
     if row is not None:
-        words = f"the first restaging came after {NUMBER(row['median_days'])} days (median)"
+        words = f"the first restaging came after {NUMBER(row['median_days'], 0)} days (median)"
         days = _part(words, "scan_intervals", row, row["median_days"])
     return [days, *_medians(tables, study, ("interval_censored",))]
 
@@ -146,7 +146,7 @@ def _excluded(tables: Tables, study: Study) -> list[Part]:
     curve = _first(tables["km_summary"], endpoint=first, group_by="all")
     if curve is not None:
         total = len(tables["analysis_set"])
-        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time to {_title(study, first)}"
+        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time for {_title(study, first)}"
         parts.append(_part(words, "km_summary", curve, total - curve["n"]))
     return parts or [LACKING]
 
@@ -199,7 +199,7 @@ def _missing(tables: Tables, study: Study) -> list[Part]:
         return [LACKING]
     imputed = len(pick_rows(tables["cox"], endpoint=first, model="multivariable_imputed")) > 0
     words = f"{COUNT(fit['n'])} of {COUNT(whole['n'])} patients have all covariates"
-    words += "; multiple imputation stands beside the complete cases" if imputed else ""
+    words += "; results of multiple imputation are given as well" if imputed else ""
     return [
         _part(words, "cox_fit", fit, fit["n"]),
         *[LACKING] * (not imputed and fit["n"] < whole["n"]),
@@ -357,7 +357,7 @@ PATIENTS = ("progression_before_treatment", "line", "tumour_type", "grade", "per
 OBJECTIONS: dict[str, Callable[[Tables, Study], list[Part]]] = {
     "Immortal time": _immortal_time,
     "Censoring rule": lambda t, s: _medians(t, s, ("fda", "censored_as_events", "censored_event_free")),
-    "Missed scans": _rules("missed_scans", "n_stopped", "miss a planned scan"),
+    "Missed scans": _rules("missed_scans", "n_stopped", "missed a planned scan"),
     "New therapy": _rules("new_therapy", "n_switched", "began a new therapy before the event"),
     "Scan interval": _scan_interval,
     "Criterion": _criterion,

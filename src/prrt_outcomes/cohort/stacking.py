@@ -56,7 +56,7 @@ def stack_rows(parts: Sequence[PlacedRows]) -> PlacedRows:
 def merge_rows(table: str, rows: PlacedRows, other: PlacedRows) -> tuple[PlacedRows, list[Problem]]:
     """Fill empty cells of rows from the rows of another file with the same key; its other rows follow below.
 
-    A key that stands twice is filled in its first row, and from the first row of the other file. Two values for one
+    A key that occurs twice is filled in its first row, and from the first row of the other file. Two values for one
     cell are a problem that names both places; the first is kept.
     """
     key = list(load_schema(table).key)

@@ -27,7 +27,7 @@ from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column,
 
 WEIGHTED = (
     "Unweighted, and weighted so that cohort and control are alike in the covariates. Numbers at risk are patients, "
-    "unweighted; effective: what cohort / control are worth with these weights."
+    "unweighted; effective: effective sample size of cohort / control."
 )
 RATIOS = ("hazard_ratio", "smr", "rate_ratio", "odds_ratio")
 KINDS = {

@@ -47,7 +47,9 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     heads = {control.id: f"{name}, {endpoint}" for control, _, endpoint, name in _each_control(tables, study)}
     if not controls.loc[controls["estimate"].isin(RATIOS), "value"].notna().any():
         return
-    plot = plot_control_forest(controls, choices, primary, style, "The cohort against history", heads)
+    plot = plot_control_forest(
+        controls, choices, primary, style, "The cohort against historical controls", heads
+    )
     yield make_figure("all_controls", plot)
 
 

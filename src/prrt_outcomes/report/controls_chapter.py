@@ -57,7 +57,7 @@ def write_controls(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
     words = {
         "control": titles.__getitem__, "bias": FAVOURED.__getitem__, "claim": claim_titles(study).__getitem__,
         "sizes": _effective_sizes, "observed": _observed, "estimate": show_estimate, "remark": _remark,
-        "published": lambda row: _choose_format(row)(row["published"]), "here": _show_observed,
+        "published": _show_published, "here": _show_observed,
         "holm": col.adjusted_p_value(tables["multiplicity"], "controls"),
     }  # fmt: skip
     shown = [col.show_table(name, tables[name], level, words) for name in SHOWN if len(tables[name])]
@@ -92,7 +92,7 @@ def show_ratio(row: dict, table: str, label: str = "") -> Markup:
 
 
 def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
-    """How comparable the sides are and what balance and size are worth: from comparability and rating of a control."""
+    """How comparable the sides are and how balance and size are rated: from comparability and rating of a control."""
     words = Markup("")
     card = pick_rows(tables["control_comparability"], control=str(row["control"]))
     if len(card):
@@ -106,8 +106,8 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
             d=trace(str(different or "none"), "control_comparability", row, "control"),
             verb="differs" if different == 1 else "differ",
         )
-        hidden = ", {u} not known, which may hide differences as large"
-        words += say(hidden, u=unknown) if unknown else Markup("")
+        hidden = ", {u} {are} not known, so that further differences are possible"
+        words += say(hidden, u=unknown, are="is" if unknown == 1 else "are") if unknown else Markup("")
     verdict = find_verdict(tables, row)
     return words if verdict is None else words + say("; {w}", w=str(verdict["words"]))
 
@@ -156,6 +156,11 @@ def _choose_format(row: dict):
     if str(row["quantity"]).endswith("_incidence"):
         return lambda share: numbers.format_percent(share, 1)
     return numbers.format_number if str(row["quantity"]).endswith("_months") else numbers.format_percent
+
+
+def _show_published(row: dict) -> str:
+    relation = as_text(row["relation"])
+    return (f"{relation} " if relation in ("below", "above") else "") + _choose_format(row)(row["published"])
 
 
 def _show_observed(row: dict) -> str:

@@ -210,7 +210,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
     published = [(c, r) for c, r in found[1:] if c.kind not in INDIVIDUAL]
     for other, beside in published[:1]:
         shown = cite(beside, "value", "controls", numbers.format_ratio)
-        words += say(". Beside it {ratio}", ratio=describe_ratio(beside, level, titles, shown))
+        words += say(". In addition, {ratio}", ratio=describe_ratio(beside, level, titles, shown))
         calibrated = pick_rows(controls, control=other.id, method="calibrated").to_dict("records")
         for wide in calibrated[:1]:
             reach = numbers.format_range(wide["low"], wide["high"], numbers.format_ratio)
@@ -223,7 +223,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
 TOXICITIES = (
     (
         "any_haematological_without_lymphocytes", "Haematological toxicity",
-        ("platelets", "neutrophils", "haemoglobin"),
+        ("leukocytes", "platelets", "neutrophils", "haemoglobin"),
     ),
     ("any_renal", "Renal toxicity", ()),
 )  # fmt: skip
@@ -246,7 +246,7 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     for analyte, title, members in TOXICITIES:
         if analyte not in found:
             continue
-        apart = " without lymphocytes" if members else ""
+        apart = ", lymphocytes not counted" if members else ""
         words = _describe_share(f"grade 3 or worse{apart}", found[analyte], level)
         parts = [
             say("{a} {p}", a=name_code("analyte", m, inside=True), p=share(m)) for m in members if m in found
@@ -254,7 +254,7 @@ def _toxicity(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
         if parts:
             words += say("; {parts}", parts=join_words(parts))
         if members and "lymphocytes" in found:
-            words += say("; not counted: lymphocytes {p}, expected under PRRT", p=share("lymphocytes"))
+            words += say("; lymphocytes {p}, expected under PRRT", p=share("lymphocytes"))
         for row in myeloid if members else ():
             words += tell("tile_neoplasms", "adverse_event_rates", row)
             incidence = describe_neoplasms(tables["myeloid_neoplasms"], level)

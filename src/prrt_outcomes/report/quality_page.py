@@ -20,7 +20,7 @@ from prrt_outcomes.wording.terms import inside_sentence, name_codes
 
 SECTIONS = {
     "dates": ("Contradictory dates", "No date contradicts another."),
-    "duplicates": ("Repeated keys and names", "No key and no name stands twice."),
+    "duplicates": ("Repeated keys and names", "No key and no name occurs twice."),
     "units": ("Doubtful units", "No unit is in doubt."),
 }
 OF_CELLS = re.compile(r"\.(filter|exclude|values)\.")  # settings that name cells of a file

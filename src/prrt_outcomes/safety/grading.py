@@ -30,7 +30,7 @@ ORGAN_GROUPS = {
     "any_renal": RENAL,
     "any_hepatic": HEPATIC,
 }
-NO_LIMIT = 0.5  # grade 0 or 1: no limit of the laboratory tells which
+NO_LIMIT = 0.5  # grade 0 or 1: no limit of the laboratory distinguishes them
 GRADE_FLOORS = (1, 2, 3, 4)
 PHASES = ("before", "baseline", "treatment", "late")
 STEP = "safety: laboratory values"

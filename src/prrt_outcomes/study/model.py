@@ -31,7 +31,7 @@ class TreatmentSettings(base.Section):
     )
     """Conditions before each cycle: name of a set, or rows of the centre's own."""
     eligibility_days: base.PositiveDays = 60
-    """A laboratory value that speaks for eligibility lies at most this many days before the cycle."""
+    """A laboratory value that is used for eligibility lies at most this many days before the cycle."""
     stop_reason: base.Name | None = None
     """Column of patients that says why no further cycle was given."""
     monitoring_days: base.PositiveDays = 28

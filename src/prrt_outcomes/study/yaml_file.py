@@ -129,7 +129,7 @@ def _walk_keys(node: yaml.MappingNode, place: str, lines: dict[str, int]) -> Ite
         if fault:
             yield Problem(STUDY_FILE, line, shorten(repr(key), WIDEST_KEY), "", fault, FOR_ANY_FILE)
         if key in own:
-            yield Problem(STUDY_FILE, line, key, "", "this key stands twice", "each key once")
+            yield Problem(STUDY_FILE, line, key, "", "this key occurs twice", "each key once")
         own.add(key)
         lines.setdefault(key, line)
 

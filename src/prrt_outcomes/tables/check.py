@@ -172,7 +172,7 @@ def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.nd
 
 
 def _has_repeated(keys: pd.DataFrame) -> bool:
-    """Whether a row stands twice; numbers that are sorted tell so faster than a table of hashes."""
+    """Whether a row occurs twice; numbers that are sorted tell so faster than a table of hashes."""
     numbers, size = np.zeros(len(keys), dtype=np.int64), 1
     for name in keys:
         codes, levels = pd.factorize(keys[name])

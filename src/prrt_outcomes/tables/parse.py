@@ -1,6 +1,6 @@
 """From text to types, strictly: what cannot be read becomes missing and leaves a fault for its cell.
 
-Blanks around a number, date or truth value are passed over; a code or a name is taken as it stands. Each distinct text
+Blanks around a number, date or truth value are ignored; a code or a name is taken as it stands. Each distinct text
 of a column is parsed once, so that a million rows cost little more than their distinct values.
 """
 

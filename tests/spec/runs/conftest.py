@@ -40,7 +40,7 @@ def _check_table(table, schema):
     if own != list(schema.names):
         yield f"columns {own}"
     if table.duplicated(list(schema.key)).any():
-        yield f"a key stands twice: {table.loc[table.duplicated(list(schema.key)), list(schema.key)].iloc[0].tolist()}"
+        yield f"a key occurs twice: {table.loc[table.duplicated(list(schema.key)), list(schema.key)].iloc[0].tolist()}"
     for column in table.columns:
         if table[column].str.lower().isin(NO_NUMBERS).any():
             yield f"{column} holds inf or nan"

@@ -127,7 +127,7 @@ def test_a_table_that_does_not_keep_to_its_schema_is_seen(run_stages, faults_of)
     table.loc[1, "status"] = "fine"
     pd.concat([table, table.tail(1)]).to_csv(path, index=False)
     faults = " ".join(faults_of(results))
-    for words in ("inf or nan", "without status", "['fine']", "key stands twice"):
+    for words in ("inf or nan", "without status", "['fine']", "key occurs twice"):
         assert words in faults
 
 

@@ -61,7 +61,9 @@ def test_immortal_time_shows_both_ratios(study, tables):
     }
     row |= {"naive_log_hazard_ratio": -0.7254, "time_dependent_log_hazard_ratio": -0.4849}
     found = answers(tables(responder_bias=[row]), study).loc["Immortal time"]
-    assert found["sentence"].startswith("The hazard ratio of responders is 0.48 as usually computed and 0.62")
+    assert found["sentence"].startswith(
+        "The hazard ratio of responders is 0.48 in the naive analysis and 0.62"
+    )
     assert found["value"] == pytest.approx(0.61576, abs=1e-5)
     assert found["answer"] == "answered"
 
@@ -115,7 +117,7 @@ def test_who_was_excluded_counts_response_and_time(study, tables):
     own = [{"patient_id": name} for name in "abcdefghi"]
     found = answers(tables(response_rates=[rate], km_summary=[time], analysis_set=own), study)
     assert found.loc["Who was excluded", "sentence"] == (
-        "Response could not be assessed in 2 of 9 patients; 1 of 9 have no time to progression-free survival."
+        "Response could not be assessed in 2 of 9 patients; 1 of 9 have no time for progression-free survival."
     )
 
 

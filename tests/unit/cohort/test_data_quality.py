@@ -65,7 +65,7 @@ def test_missing_and_doubtful_cells_of_a_column(cohort):
         6,
         0,
         2,
-    )  # the key that stands twice; p3 after the last contact
+    )  # the key that occurs twice; p3 after the last contact
     assert count(quality, "follow_up", "last_contact_date") == (5, 0, 1)  # 2009, before the first cycle
     assert count(quality, "follow_up", "death_date") == (5, 3, 0)
 

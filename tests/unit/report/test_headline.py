@@ -64,6 +64,6 @@ def test_haematological_toxicity_is_counted_without_lymphocytes_and_says_so(tabl
     words = plain(tile.words)
     assert tile.title == "Haematological toxicity"
     assert plain(tile.number.__html__()) == "6%"
-    assert words.startswith("grade 3 or worse without lymphocytes (22 of 399 patients")
-    assert "not counted: lymphocytes 22%, expected under PRRT" in words
+    assert words.startswith("grade 3 or worse, lymphocytes not counted (22 of 399 patients")
+    assert "lymphocytes 22%, expected under PRRT" in words
     assert "platelets 2%" in words

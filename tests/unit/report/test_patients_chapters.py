@@ -169,7 +169,7 @@ def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, pla
         ("guidance_2013", "were not checked against the source; its successor is the EANM and SNMMI"),
         (
             "lutia",
-            "LUTIA trial, study protocol. Its values were read in the source. A condition was not met before "
+            "LUTIA trial, study protocol. Their values were read in the source. A condition was not met before "
             "at least 3 of 30 cycles (10%); for 4 it is not known.",
         ),
     ):
@@ -177,5 +177,7 @@ def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, pla
         own = study.model_copy(update={"treatment": settings})
         paragraphs, shown = write_treatment(tables(**rows, monitoring=measured), own)
         assert words in plain(paragraphs[-2])
-        assert plain(paragraphs[-1]).endswith("10% of 30 cycles; least often alanine aminotransferase (10%).")
+        assert plain(paragraphs[-1]).endswith(
+            "10% of 30 cycles; the least often measured was alanine aminotransferase (10%)."
+        )
         assert [table.open for table in shown] == [False, False, False]

@@ -201,7 +201,7 @@ def test_settings_that_contradict_are_told_at_the_key_that_says_so(tmp_path):
     [
         ("study: !!python/object/apply:os.system ['true']\n", "would build an object"),
         ("study: !custom x\n", "would build an object"),
-        ("study: a\nstudy: b\n", "stands twice"),
+        ("study: a\nstudy: b\n", "occurs twice"),
         ("study: x\ntables: &a {patients: *a}\n", "or themselves"),
         ("study: x\ntables: &a {<<: *a}\n", "or themselves"),
         ("study: x\ntables: &a [1]\nanalysis: {<<: 3}\n", "not YAML"),
@@ -240,7 +240,7 @@ def test_a_fault_in_what_an_alias_repeats_is_told_at_each_place_with_its_line(tm
     "text", ["study: a\nstudy: b\n", SMALL + "analysis: {alpha: 0.1, alpha: 0.2}\n", "1: a\n'1': b\n"]
 )
 def test_a_key_that_stands_twice_is_told(tmp_path, text):
-    assert [p.problem for p in faults_of(tmp_path, text)] == ["this key stands twice"]
+    assert [p.problem for p in faults_of(tmp_path, text)] == ["this key occurs twice"]
 
 
 def test_code_in_yaml_is_never_run(tmp_path):

@@ -86,7 +86,7 @@ def refuse(
 
 
 def check_header(table: str, header: list[str], line: int = 1) -> list[Problem]:
-    """List names that stand twice in a header; an unnamed column is no name."""
+    """List names that occur twice in a header; an unnamed column is no name."""
     seen: set[str] = set()
     problems = []
     for name in map(clean_text, header):

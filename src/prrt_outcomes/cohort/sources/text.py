@@ -110,7 +110,7 @@ SIGNATURES = {
 def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
     """Read a delimited text as text cells.
 
-    Blank lines are passed over. A row with more or fewer fields than the header is reported with its line and
+    Blank lines are skipped. A row with more or fewer fields than the header is reported with its line and
     left out; whatever else is wrong with the table can be reported beside it.
     """
     bound = Bound(table, path, source)

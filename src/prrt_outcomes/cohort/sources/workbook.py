@@ -42,7 +42,7 @@ MOST_SHOWN = 3
 
 
 def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read one sheet as text cells; the first row that is not blank is the header, blank rows are passed over."""
+    """Read one sheet as text cells; the first row that is not blank is the header, blank rows are skipped."""
     try:
         bound = Bound(table, path, source)
         check_archive(bound)

@@ -45,7 +45,8 @@ def test_the_worth_of_a_comparison_stands_beside_it(tables, plain):
     filled = tables(control_comparability=cards, control_verdicts=[verdict])
     row = {"control": "second", "endpoint": "pfs", "weights": "none"}
     assert plain(describe_worth(filled, row)) == (
-        "; comparability: 2 of 4 items differ, 1 is not known, so that further differences are possible; weak evidence: x"
+        "; comparability: 2 of 4 items differ, 1 is not known, so that further differences are possible"
+        "; weak evidence: x"
     )
     assert plain(describe_worth(tables(), row)) == ""
 

@@ -89,6 +89,13 @@ def note_made(results: Path, step: str, paths: Iterable[Path]) -> None:
         unfinished.write_text(json.dumps(made), encoding="utf-8")
 
 
+def forget_others(results: Path, steps: Sequence[str]) -> None:
+    """Remove the notes of steps that are none of `steps`: of an earlier version, whose files nothing makes again."""
+    for note in (results / MADE_FOLDER).glob("*.json"):
+        if note.stem not in steps:
+            note.unlink()
+
+
 def list_made(results: Path) -> dict[str, list]:
     """What the steps of a run left in its folder: path, checksum and marks of the system."""
     notes = sorted((results / MADE_FOLDER).glob("*.json"))

@@ -42,6 +42,8 @@ CHAPTERS = (
     "controls",
     "safety",
 )
+# Steps that note the files they leave in a results folder.
+NOTED = (*STAGES, *(f"figures_{name}" for name in CHAPTERS), "warnings", "accounts", "provenance", "report")
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 PER_PATIENT = ("per_patient", "csv")  # result tables that name patients stand apart
 

@@ -119,6 +119,17 @@ def test_what_is_not_as_a_step_left_it_is_named_with_what_makes_it_again(made, t
         provenance.hold_made(tmp_path, made)
 
 
+def test_what_a_step_of_an_earlier_version_left_is_not_held(made, tmp_path):
+    provenance.note_made(tmp_path, "figures_treatment", [made["figures/survival/km.svg"]])
+    made["figures/survival/km.svg"].write_text("")
+    (tmp_path / provenance.MADE_FOLDER / "figures.json").unlink()
+    with pytest.raises(StepError, match="changed since the step that made it ended"):
+        provenance.hold_made(tmp_path, provenance.list_made(tmp_path))
+    provenance.forget_others(tmp_path, ("tables",))
+    assert list(provenance.list_made(tmp_path)) == ["tables/cox.csv"]
+    provenance.hold_made(tmp_path, provenance.list_made(tmp_path))
+
+
 def test_a_damaged_note_is_told(made, tmp_path):
     (tmp_path / provenance.MADE_FOLDER / "tables.json").write_text('{"tables/cox')
     with pytest.raises(StepError, match=r"made/tables\.json is damaged: delete it"):

@@ -1,5 +1,6 @@
 """Steps read tables, call a stage and write: whole tables or none, every loss counted, every stage with its status."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -179,3 +180,10 @@ def test_accounts_of_all_stages_are_joined_in_order(tmp_path):
     assert read_table(tmp_path / "tables/attrition.csv", "attrition")["n_lost"].tolist() == list(
         range(len(steps.STAGES))
     )
+
+
+def test_every_step_that_notes_its_files_is_known():
+    source = Path(steps.__file__).parent
+    text = "".join((source / name).read_text("utf-8") for name in ("steps.py", "cli/commands.py"))
+    named = set(re.findall(r'note_made\(\w+, "(\w+)"', text))
+    assert named == set(steps.NOTED) - set(steps.STAGES) - {f"figures_{name}" for name in steps.CHAPTERS}

@@ -17,11 +17,12 @@ from prrt_outcomes.fingerprint import (
 )
 from prrt_outcomes.provenance import (
     describe_inputs,
+    forget_others,
     list_data_files,
     write_inputs,
     write_readmes,
 )
-from prrt_outcomes.steps import CHAPTERS, STAGES, table_path
+from prrt_outcomes.steps import CHAPTERS, NOTED, STAGES, table_path
 from prrt_outcomes.study.load import find_study_file
 from prrt_outcomes.tables.schema import list_tables, schema_path
 from snakemake.exceptions import WorkflowError
@@ -99,6 +100,7 @@ DATA = {path: INPUTS[path] for path in sorted(INPUTS) if path != STUDY_FILE.name
 DATA_FILES = [relative(path) for path in DATA_FILES]
 if workflow.is_main_process and not workflow.dryrun:
     write_inputs(RESULTS, INPUTS)
+    forget_others(RESULTS, NOTED)
     write_readmes(RESULTS)
 
 

@@ -43,7 +43,7 @@ def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> 
 
     outcome : (n,); design : (n, p) with its intercept; cluster : (n,) labels, such as patients
     Returns None where there are no more clusters than coefficients, columns are collinear, a column is constant but
-    within one cluster, or the iteration does not converge.
+    within one cluster, the outcome has no variance beside them, or the iteration does not converge.
     The covariance is Mancl and DeRouen's (2001, Biometrics 57:126), since the sandwich is too small with few clusters.
     Liang and Zeger 1986, Biometrika 73:13.
     """
@@ -53,11 +53,9 @@ def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> 
     y, x = np.asarray(outcome, dtype=float), np.asarray(design, dtype=float)
     _, code, size = np.unique(np.asarray(cluster), return_inverse=True, return_counts=True)
     p, groups = x.shape[1], len(size)
-    if groups <= p or np.linalg.matrix_rank(x) < p:
+    if groups <= p or np.linalg.matrix_rank(x) < p or np.ptp(y - x @ np.linalg.lstsq(x, y)[0]) <= TOLERANCE:
         return None
-    paired = (size * (size - 1) / 2).sum() > p and np.ptp(
-        y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    ) > TOLERANCE
+    paired = (size * (size - 1) / 2).sum() > p
     structure = Exchangeable() if paired else Independence()
     try:
         with warnings.catch_warnings():

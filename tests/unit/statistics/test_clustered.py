@@ -56,13 +56,15 @@ def test_each_cluster_drawn_once_is_the_fit_itself():
     assert np.isnan(drawn[1]).all()
 
 
-@pytest.mark.parametrize("case", ["collinear", "few", "one cluster alone", "empty"])
+@pytest.mark.parametrize("case", ["collinear", "few", "one cluster alone", "empty", "zero", "constant"])
 def test_what_cannot_be_fitted_is_none(case):
     outcome, design, cluster = draw()
     if case == "collinear":
         design = np.column_stack([design, design[:, 1]])
     elif case == "one cluster alone":
         design = np.column_stack([design, cluster == 3])
+    elif case in ("zero", "constant"):
+        outcome = np.full(len(outcome), 0.0 if case == "zero" else 0.3)
     elif case == "few":
         keep = cluster < 4
         outcome, design, cluster = outcome[keep], design[keep], cluster[keep]

@@ -104,6 +104,8 @@ def name_test(test: str, study) -> str:
     table, cells = list_tests(study)[test]
     if table == "controls":
         return control_titles(study)[test]
+    if table == "lesion_change_test":
+        return "change of lesions by radionuclide and size"
     title = inside_sentence(name_endpoint(cells.get("endpoint", "response"), endpoint_titles(study)))
     column = cells.get("group_by") or cells.get("term")
     kind = {"cox": " (Cox model)", "response_model": " (logistic model)", "competing_tests": " (Gray)"}.get(

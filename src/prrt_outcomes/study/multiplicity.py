@@ -3,6 +3,7 @@
 from prrt_outcomes.study.model import Study
 
 RESPONDERS = "responder:non_responder"
+LESIONS = "lesions radionuclide:size"
 
 
 def list_tests(study: Study) -> dict[str, tuple[str, dict[str, str]]]:
@@ -36,4 +37,6 @@ def list_tests(study: Study) -> dict[str, tuple[str, dict[str, str]]]:
     tests |= {
         f"response {name}": ("response_model", rate | {"term": name}) for name in study.analysis.covariates
     }
+    if "lesions" in study.tables:
+        tests[LESIONS] = ("lesion_change_test", {"term": "interaction", "model": "adjusted"})
     return tests

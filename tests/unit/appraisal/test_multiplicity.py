@@ -3,6 +3,7 @@
 import pytest
 
 from prrt_outcomes.appraisal.multiplicity import adjust_family
+from prrt_outcomes.report.appraisal_chapter import name_test
 from prrt_outcomes.study.multiplicity import list_tests
 
 FAMILY = ["pfs by sex", "pfs responder:non_responder", "arm", "os by sex", "old"]
@@ -77,6 +78,22 @@ def test_models_and_incidence_can_be_of_the_family(tables, make_study):
     # p.adjust(c(0.03, 0.01, 0.02, 1), "holm"): grade has two coefficients and no one p-value
     assert found["p_adjusted"].dropna().tolist() == pytest.approx([0.06, 0.04, 0.06])
     assert found["status"].tolist() == ["ok", "ok", "ok", "not_estimable"]
+
+
+def test_the_interaction_of_lesions_can_be_of_the_family(tables, make_study):
+    files = {"patients": "p.csv", "cycles": "c.csv", "lesions": "l.csv", "follow_up": "f.csv"}
+    study = make_study(tables=files, multiplicity={"family": ["lesions radionuclide:size"]})
+    row = {
+        "term": "interaction",
+        "model": "adjusted",
+        "radionuclide": "90Y",
+        "reference": "177Lu",
+        "status": "ok",
+    }
+    others = [row | {"model": "unadjusted", "p_value": 0.2}, row | {"term": "radionuclide", "p_value": 0.3}]
+    found = adjust_family(tables(lesion_change_test=[row | {"p_value": 0.01}, *others]), study).iloc[0]
+    assert (found["table"], found["p_value"], found["p_adjusted"]) == ("lesion_change_test", 0.01, 0.01)
+    assert name_test(found["test"], study) == "change of lesions by radionuclide and size"
 
 
 def test_a_test_stands_once(make_study):

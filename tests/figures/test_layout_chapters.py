@@ -14,7 +14,7 @@ from prrt_outcomes.figures.controls_figures import plot_love
 from prrt_outcomes.figures.endpoints_figures import plot_attrition_flow
 from prrt_outcomes.figures.responders_figures import plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_figures import plot_response_bars, plot_swimmer, plot_waterfall
-from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course
+from prrt_outcomes.figures.safety_figures import plot_egfr_course, plot_grade_course, plot_organ_doses
 from prrt_outcomes.tables.frames import empty_table
 
 CODES = ("CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE")
@@ -172,6 +172,30 @@ def test_the_course_of_egfr_has_room(style, look, nuclides, months):
     )
     course = course.assign(low=course["mean"] - 4, high=course["mean"] + 4)
     assert look(plot_egfr_course(course, style)) == []
+
+
+@pytest.mark.parametrize("nuclides", [("177Lu", "90Y"), ("177Lu",), ("177Lu", "90Y", "225Ac", "other")])
+def test_doses_of_organs_have_room(style, look, nuclides):
+    rows = [
+        {
+            "group": nuclide,
+            "organ": organ,
+            "dose_gy": i * step,
+            "n": 40 - i,
+            "total": 40,
+            "proportion": 1 - i / 40,
+        }
+        for nuclide in nuclides
+        for organ, step in (("kidney", 1.0), ("marrow", 0.1))
+        for i in range(41)
+    ]
+    limits = [
+        ("kidney", "absorbed_dose", 23.0),
+        ("kidney", "effective_dose", 28.0),
+        ("marrow", "absorbed_dose", 2.0),
+    ]
+    limits = pd.DataFrame(limits, columns=["organ", "quantity", "limit_gy"])
+    assert look(plot_organ_doses(pd.DataFrame(rows), limits, style)) == []
 
 
 def test_flow_has_room(style, look):

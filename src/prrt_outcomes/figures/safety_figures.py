@@ -17,11 +17,12 @@ from prrt_outcomes.wording.terms import name_code
 
 SAFETY_INPUTS = (
     "safety_rates", "lab_course", "adverse_event_rates", "myeloid_neoplasms", "egfr_course",
-    "kidney_events",
+    "kidney_events", "organ_doses", "organ_dose_distribution",
 )  # fmt: skip
 MOST_TERMS = 25
 NO_LIMIT = "-1"  # no limit tells grade 0 from grade 1
 TOPS = (0.04, 0.1, 0.2, 0.4, 1.0)  # ends of the axis of a rare event
+ORGANS = {"kidney": "Kidneys", "marrow": "Bone marrow"}
 SEVERE = "Grade \u2265 3"
 
 
@@ -74,6 +75,9 @@ def _draw_kidneys(tables: Mapping[str, pd.DataFrame], style: theme.FigureStyle) 
         yield make_figure("egfr_course", plot_egfr_course(course, style))
     losses = pick_rows(tables["kidney_events"], event="either", confirmed="no", group_by="radionuclide")
     yield from _draw_incidences(losses, "kidney_events", "Loss of 40% of eGFR, or eGFR below 30", style)
+    doses = pick_rows(tables["organ_dose_distribution"], group_by="radionuclide")
+    if len(doses):
+        yield make_figure("organ_doses", plot_organ_doses(doses, tables["organ_doses"], style))
 
 
 def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
@@ -98,6 +102,28 @@ def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
         + theme.dress(
             style, 3.2 * style.scale, title="Kidney function from the first cycle on", subtitle=words,
             x="Months from the first cycle", y="eGFR, mL/min/1.73 m\u00b2", legend_position="right",
+        )
+    )  # fmt: skip
+
+
+def plot_organ_doses(doses: pd.DataFrame, limits: pd.DataFrame, style: theme.FigureStyle):
+    """Draw the share of patients above each absorbed dose, a panel an organ, with the limits of table `organ_doses`."""
+    rows, limits = doses.astype({"group": str, "organ": str}), pick_rows(limits, quantity="absorbed_dose")
+    limits = limits.astype({"organ": str}).drop_duplicates(["organ", "limit_gy"])
+    totals = rows.groupby("group", sort=False)["total"].max()
+    labels = {g: f"{name_code('radionuclide', g)} (n\u00a0=\u00a0{n:,.0f})" for g, n in totals.items()}
+    words = " and ".join(f"{limit:g} Gy" for limit in limits["limit_gy"])
+    return (
+        p9.ggplot(rows, p9.aes("dose_gy", "proportion", color="group", linetype="group"))
+        + p9.geom_vline(p9.aes(xintercept="limit_gy"), limits, color=theme.INK, size=0.3)
+        + p9.geom_step(size=style.line)
+        + p9.facet_wrap("organ", scales="free_x", labeller=p9.labeller(organ=lambda organ: ORGANS[organ]))
+        + theme.group_scales(list(labels), labels, theme.color_groups("radionuclide", list(labels)))
+        + theme.scale_y(limits=(0, 1), labels=theme.label_percent)
+        + theme.dress(
+            style, 3.0 * style.scale, title="Absorbed doses to kidneys and bone marrow",
+            subtitle=f"Vertical lines: limits of {words}", x="Absorbed dose over all cycles, Gy",
+            y="Patients above the dose",
         )
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ def describe_methods(chapter: str, study) -> tuple[str, ...]:
     """Paragraphs on the methods of a chapter; none where it has no methods of its own."""
     if chapter == "endpoints":
         return _describe_endpoints(study)
-    settings, analysis = study.response, study.analysis
+    settings, analysis, schedule = study.response, study.analysis, study.safety.egfr_schedule_months
     named = (c for c in settings.criteria if c not in settings.markers)
     names = ", ".join(inside_sentence(name_column(name)) for name in analysis.covariates)
     words = {
@@ -28,6 +28,7 @@ def describe_methods(chapter: str, study) -> tuple[str, ...]:
         "model": f"Covariates of the multivariable model: {names}"
         if names
         else "There is no multivariable model",
+        "schedule": f"month {schedule:g}" if schedule else "the 95th percentile of last values",
         "months": ", ".join(f"{m:g}" for m in analysis.landmark_months),
     }
     return tuple(text.format(study=study, **words, **CITATIONS) for text in METHODS.get(chapter, ()))

@@ -17,6 +17,7 @@ MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
 RATE = ("rate_per_100_years", "rate_low", "rate_high")
 INCIDENCE = ("cumulative_incidence", "low", "high")
 MONTHS = (24, 60, 76)
+KIDNEY_MONTHS, FEWEST_AT_RISK = [12, 24, 36, 48, 60], 10
 ORGANS = {
     "any_haematological_without_lymphocytes": "haematological toxicity without lymphocytes",
     "any_haematological": "haematological toxicity with lymphocytes",
@@ -136,20 +137,30 @@ def _write_neoplasms(table: pd.DataFrame, level: str) -> tuple[list, list[PageTa
 
 
 def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list, list[PageTable]]:
-    """Sentences on each radionuclide, and tables of slopes, losses and doses without other groupings."""
-    told = {
-        "egfr_slope": {"analysis": "mixed", "phase": "all"},
-        "kidney_events": {"event": "either", "confirmed": "no", "time_months": "60.0"},
+    """A sentence on slopes and one on losses, each of all radionuclides, and tables without other groupings.
+
+    Losses are those by the latest month with `FEWEST_AT_RISK` at risk in every group that had them at the first month.
+    """
+    slopes = pick_rows(
+        tables["egfr_slope"], analysis="mixed", phase="all", group_by="radionuclide", status="ok"
+    )
+    events = tables["kidney_events"][tables["kidney_events"]["time_months"].isin(KIDNEY_MONTHS)]
+    losses = pick_rows(events, event="either", confirmed="no", group_by="radionuclide")
+    losses = losses[losses["n_at_risk"].ge(FEWEST_AT_RISK) & losses["status"].isin(["ok", "no_events"])]
+    groups = losses.groupby("time_months")["group"].transform("nunique")
+    month = losses.loc[groups.eq(groups.max()), "time_months"].max()
+    paragraphs = []
+    for name, rows in (("egfr_slope", slopes), ("kidney_events", losses[losses["time_months"].eq(month)])):
+        words = [
+            tell(f"{name}_of", name, row, level, w=name_code("radionuclide", str(row["group"]), inside=True))
+            for row in rows.to_dict("records")
+        ]
+        paragraphs += [tell(name, name, {}, p=join_words(words), m=f"{month:g}")] if words else []
+    parts = {
+        "egfr_slope": tables["egfr_slope"],
+        "kidney_events": events,
+        "organ_doses": tables["organ_doses"],
     }
-    paragraphs = [
-        tell(name, name, row, level, group=name_code("radionuclide", str(row["group"]), inside=True))
-        for name, chosen in told.items()
-        for row in pick_rows(tables[name], group_by="radionuclide", **chosen).to_dict("records")
-        if row["status"] in ("ok", "no_events")
-    ]
-    at = tables["kidney_events"]["time_months"].isin([12, 24, 60])
-    parts = {name: tables[name] for name in ("egfr_slope", "kidney_events", "organ_doses")}
-    parts["kidney_events"] = parts["kidney_events"][at]
     own = {name: rows[rows["group_by"].isin(["all", "radionuclide"])] for name, rows in parts.items()}
     return paragraphs, [col.show_table(name, rows, level) for name, rows in own.items() if len(rows)]
 

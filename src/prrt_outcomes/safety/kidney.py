@@ -1,7 +1,7 @@
 """Kidney function after the first cycle: eGFR, its slope a year, its loss with death competing, and organ doses."""
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +13,25 @@ from scipy.special import stdtrit
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.endpoints.patient_dates import PatientDates
-from prrt_outcomes.safety.grading import VALUE
+from prrt_outcomes.safety.grading import VALUE, derive_egfr_samples
 from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
 from prrt_outcomes.statistics.mixed_model import MixedModel, fit_random_slopes
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import SafetySettings, Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_known
 from prrt_outcomes.survival.myeloid import tabulate_incidence
 from prrt_outcomes.treatment.periods import compute_radionuclide
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 STEP = "safety: kidney function"
-ENDED_DAYS = 365  # values that end longer than this before the cut-off ended early; a death later than this is not seen
+ENDED_DAYS = 365  # a patient is under observation until so long after the last value
+SCHEDULE_SHARE = 0.95  # of the last values lie before the end of the schedule of sampling
 CONFIRMED_DAYS = 28
 LOSS, STAGE_4 = 0.6, 30.0  # of the baseline; mL/min/1.73 m2
 EVENTS = ("loss_40", "stage_4", "either")
-MONTHS = (12.0, 24.0, 60.0)
+MONTHS = (12.0, 24.0, 36.0, 48.0, 60.0)
 BIN_YEARS, FEWEST_IN_BIN = 0.5, 5
 PER_GY = 10.0
 FURTHER = (WHOLE, "radionuclide")
@@ -39,33 +40,71 @@ ORGANS = {"kidney": "kidney_dose_gy", "marrow": "marrow_dose_gy"}
 QUARTILES = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
 
 
-def derive_egfr_course(graded: pd.DataFrame, first_cycles: pd.Series) -> tuple[pd.DataFrame, list[dict]]:
-    """The eGFR of each patient from the baseline on, one row a patient and day.
+def derive_egfr_course(
+    graded: pd.DataFrame, patients: pd.DataFrame, first_cycles: pd.Series, equation: str
+) -> tuple[pd.DataFrame, list[dict]]:
+    """The eGFR of each patient from the baseline on, one row a patient and day, of one kind a patient.
 
-    `graded`: table `lab_grades`; `first_cycles`: by patient_id.
+    Estimated from creatinine where a patient has an estimate from the baseline on, measured only in others. `graded`:
+    table `lab_grades`; `patients`, `equation`: as `derive_egfr_samples`; `first_cycles`: by patient_id.
     Returns patient_id, days (from the first cycle), years, egfr, baseline (that of the first period; missing where
-    there is none); `attrition`: values before the baseline.
+    there is none); `attrition`: measured values beside estimates, values before the baseline.
     """
-    rows = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)].drop_duplicates(VALUE)
+    graded = graded.drop_duplicates(VALUE)
+    creatinine, keys = graded[graded["analyte"].eq("creatinine")], ["patient_id", "sample_date", "value_si"]
+    estimated = derive_egfr_samples(creatinine, patients, first_cycles, equation)[0].query(
+        "analyte == 'egfr'"
+    )
+    measured = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)]
+    measured = measured[
+        ~pd.MultiIndex.from_frame(measured[keys]).isin(pd.MultiIndex.from_frame(estimated[keys]))
+    ]
+    beside = measured["patient_id"].isin(estimated.loc[estimated["phase"].ne("before"), "patient_id"])
+    rows = pd.concat([estimated, measured[~beside]])
     kept = rows[rows["phase"].ne("before")].astype({"patient_id": "string"})
     days = (kept["sample_date"] - kept["patient_id"].map(first_cycles)).dt.days
     course = kept.assign(days=days).groupby(["patient_id", "days"], as_index=False)["value_si"].mean()
     course = course.assign(egfr=course.pop("value_si"), years=course["days"] / DAYS_PER_YEAR)
     baseline = course[course["days"] <= 0].set_index("patient_id")["egfr"]
-    before = len(rows) - len(kept)
-    losses = [attrition_row("lab_grades", "rows", STEP, "eGFR before the baseline", len(rows), before)]
+    counts = (len(rows) + int(beside.sum()), len(rows), len(kept))
+    losses = _count_losses("rows", counts, ("measured, of a patient with estimates", "before the baseline"))
     return course.assign(baseline=course["patient_id"].map(baseline)), losses
 
 
+def _count_losses(unit: str, counts: Sequence[int], reasons: Sequence[str]) -> list[dict]:
+    steps = zip(reasons, pairwise(counts), strict=True)
+    return [attrition_row("lab_grades", unit, STEP, f"eGFR {why}", a, a - b) for why, (a, b) in steps]
+
+
+def derive_observed_days(observed: PatientDates) -> pd.DataFrame:
+    """Days from the first cycle by patient: `death_days`, `seen_days` (death, else last contact, else cut-off)."""
+    own = observed.patients
+    seen = own["death_date"].fillna(own["last_contact_date"]).fillna(observed.cutoff)
+    dates = {"death_days": own["death_date"], "seen_days": seen}
+    return pd.DataFrame({name: (date - own["first_cycle"]).dt.days for name, date in dates.items()})
+
+
+def flag_ended_early(last: pd.Series, days: pd.DataFrame, schedule_months: float | None) -> pd.Series:
+    """Whether sampling ended early: with a death within a year, or over a year before it was to end.
+
+    `last`: day of the last value by patient; `days`: as `derive_observed_days`; `schedule_months`: when the schedule
+    of sampling ends, None for the 95th percentile of `last`. It was to end with the schedule or with the observation.
+    """
+    schedule = last.quantile(SCHEDULE_SHARE) if schedule_months is None else schedule_months * DAYS_PER_MONTH
+    due = days["seen_days"].reindex(last.index).clip(upper=schedule)
+    return (days["death_days"].reindex(last.index) - last).le(ENDED_DAYS) | last.lt(due - ENDED_DAYS)
+
+
 def summarise_slopes(
-    course: pd.DataFrame, groups: pd.DataFrame, names: Sequence[str], acute_months: float, level: float
+    course: pd.DataFrame, groups: pd.DataFrame, names: Sequence[str], settings: SafetySettings, level: float
 ) -> pd.DataFrame:
     """Slopes of eGFR a year by mixed models: columns of result table `egfr_slope`.
 
     `course`: as `derive_egfr_course`; `groups`: index patient_id, the groupings in `names`, ended_early (boolean) and
-    kidney_dose_gy. The whole cohort and radionuclides also have the acute and the chronic slope (a straight line that
-    bends after `acute_months`), the slopes of those whose values ended early and of all others with their mean weighted
-    by patients (pattern mixture), and the difference of slopes for 10 Gy more to the kidneys.
+    kidney_dose_gy (until the landmark). The whole cohort and radionuclides also have the acute and the chronic slope (a
+    straight line that bends after `egfr_acute_months` of `settings`), the slopes of those whose values ended early and
+    of all others with their mean weighted by patients (pattern mixture), and the difference of slopes for 10 Gy more to
+    the kidneys until `activity_landmark_months`, by values from then on: later doses depend on kidneys that bear them.
     Intervals: t with the patients who have two values or more, less one, as degrees of freedom. Sources: Vonesh E et
     al. Stat Med 2019;38:4218-39 (acute and chronic); Hedeker D, Gibbons RD. Psychol Methods 1997;2:64-78 (patterns).
     """
@@ -74,14 +113,14 @@ def summarise_slopes(
         {"group_by": name, "group": label} | found
         for name in names
         for label, part in both.groupby(compute_group(both, name), observed=True)
-        for found in _fit_slopes(part, acute_months if name in FURTHER else None)
+        for found in _fit_slopes(part, settings if name in FURTHER else None)
     )
     reach = stdtrit(table["df"].clip(lower=1), (1 + level) / 2) * table["std_error"]
     return table.assign(low=table["slope_per_year"] - reach, high=table["slope_per_year"] + reach)
 
 
-def _fit_slopes(part: pd.DataFrame, acute_months: float | None) -> Iterator[dict]:
-    """Rows of one group; the straight line alone where there is no `acute_months`."""
+def _fit_slopes(part: pd.DataFrame, settings: SafetySettings | None) -> Iterator[dict]:
+    """Rows of one group; the straight line alone where there are no `settings`."""
     years, ones = part["years"].to_numpy(), np.ones(len(part))
 
     def fit(*columns: np.ndarray) -> MixedModel:
@@ -100,9 +139,10 @@ def _fit_slopes(part: pd.DataFrame, acute_months: float | None) -> Iterator[dict
     start, slope = line.coefficients
     more = {"egfr_at_start": start, "percent_per_year": 100 * slope / start, "slope_sd": line.slope_sd}
     yield describe(line, [0, 1], "mixed") | more
-    if acute_months is None:
+    if settings is None:
         return
-    knot = acute_months * DAYS_PER_MONTH / DAYS_PER_YEAR
+    months = np.array([settings.egfr_acute_months, settings.activity_landmark_months])
+    knot, landmark = months * DAYS_PER_MONTH / DAYS_PER_YEAR
     bent = fit(ones, np.minimum(years, knot), np.maximum(years - knot, 0))
     yield describe(bent, [0, 1, 0], "mixed") | {"phase": "acute"}
     yield describe(bent, [0, 0, 1], "mixed") | {"phase": "chronic"}
@@ -115,10 +155,11 @@ def _fit_slopes(part: pd.DataFrame, acute_months: float | None) -> Iterator[dict
     found = describe(split, [0, 0, 1 - share, share], "pattern_mixture")
     of_share = share * (1 - share) / split.n * (split.coefficients[3] - split.coefficients[2]) ** 2
     yield found | {"std_error": np.sqrt(found["std_error"] ** 2 + of_share)}
-    part = part[part["kidney_dose_gy"].notna()]
-    if len(part):
+    has_dose = part["kidney_dose_gy"].notna().any()
+    part = part[part["kidney_dose_gy"].notna() & part["years"].ge(landmark)]
+    if has_dose:
         dose = (part["kidney_dose_gy"] - part["kidney_dose_gy"].mean()).to_numpy(float) / PER_GY
-        years = part["years"].to_numpy()
+        years = part["years"].to_numpy() - landmark
         yield describe(fit(np.ones(len(part)), years, dose, dose * years), [0, 0, 0, 1], "per_10_gy")
 
 
@@ -141,19 +182,20 @@ def summarise_course(
     return table[table["n"] >= FEWEST_IN_BIN].assign(group_by="radionuclide", time_months=months)
 
 
-def derive_kidney_times(course: pd.DataFrame, death_days: pd.Series) -> tuple[pd.DataFrame, list[dict]]:
+def derive_kidney_times(course: pd.DataFrame, days: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Time to each loss of kidney function: one row a patient with a baseline, event and whether it is confirmed.
 
-    `death_days`: by patient_id, from the first cycle; missing for who is not known to have died.
-    Returns patient_id, event (40 % below the baseline; below 30 of those who began above; the first of both),
-    confirmed (by the next value at least 28 days later), time_months, code (1 the loss, 2 death within a year of the
-    last value, 0 the last value); `attrition`: patients without a baseline, and without anything after it.
+    `days`: as `derive_observed_days`. Observation of the living and the dead ends alike: a year after the last value,
+    or at death, last contact or cut-off where that is earlier. Who began below 30 has no time to `stage_4`.
+    Returns patient_id, event (40 % below the baseline; below 30; the first of both), confirmed (by the next value at
+    least 28 days later), time_months, code (1 the loss, 2 death, 0 the end of observation); `attrition`: patients
+    without a baseline, without anything after it, and who began below 30.
     """
     known = course[course["baseline"].notna()]
     last = known.groupby("patient_id")["days"].max().clip(lower=0).astype("float64")
-    death = death_days.reindex(last.index).astype("float64")
-    is_dead = (death - last).le(ENDED_DAYS) & death.ge(last)
-    end = last.where(~is_dead, death)
+    own = days.reindex(last.index).astype("float64")
+    end = (last + ENDED_DAYS).clip(upper=own["seen_days"].fillna(np.inf)).clip(lower=last)
+    is_dead = own["death_days"] <= end
     later = known[known["days"] > 0].sort_values("days", kind="stable")
     later["loss_40"] = later["egfr"] <= LOSS * later["baseline"] * (1 + 1e-9)
     later["stage_4"] = (later["egfr"] < STAGE_4) & (later["baseline"] >= STAGE_4)
@@ -161,19 +203,21 @@ def derive_kidney_times(course: pd.DataFrame, death_days: pd.Series) -> tuple[pd
     asked = later[["patient_id", "days"]].assign(days=later["days"] + CONFIRMED_DAYS)
     seconds = pd.merge_asof(asked, later, on="days", by="patient_id", direction="forward")
     followed, parts = end[end > 0], []
+    low = known.groupby("patient_id")["baseline"].first().reindex(followed.index) < STAGE_4
     for event, confirmed in product(EVENTS, ("no", "yes")):
+        at_risk = followed[~low] if event == "stage_4" else followed
         is_hit = later[event] & (seconds[event].eq(True).to_numpy() | (confirmed == "no"))
-        first = later[is_hit].groupby("patient_id")["days"].min().reindex(followed.index)
-        code = np.select([first.notna(), is_dead[followed.index]], [1, 2], 0)
-        rows = pd.DataFrame({"time_months": first.fillna(followed) / DAYS_PER_MONTH, "code": code})
+        first = later[is_hit].groupby("patient_id")["days"].min().reindex(at_risk.index)
+        code = np.select([first.notna(), is_dead[at_risk.index]], [1, 2], 0)
+        rows = pd.DataFrame({"time_months": first.fillna(at_risk) / DAYS_PER_MONTH, "code": code})
         parts.append(rows.assign(event=event, confirmed=confirmed).reset_index())
-    counts = course["patient_id"].nunique(), len(last), len(followed)
-    return pd.concat(parts, ignore_index=True), [
-        attrition_row(
-            "lab_grades", "patients", STEP, f"no eGFR {when} baseline", counts[i], counts[i] - counts[i + 1]
-        )
-        for i, when in enumerate(("at", "after the"))
-    ]
+    counts = course["patient_id"].nunique(), len(last), len(followed), len(followed) - int(low.sum())
+    reasons = (
+        "none at baseline",
+        "nothing known after the baseline",
+        "below 30 at baseline, no fall below 30",
+    )
+    return pd.concat(parts, ignore_index=True), _count_losses("patients", counts, reasons)
 
 
 def summarise_kidney_events(
@@ -269,30 +313,55 @@ def summarise_organ_doses(
     return table.assign(status=np.where(known.notna(), "ok", "too_few"))
 
 
-def follow_kidneys(
-    graded: pd.DataFrame, cycles: pd.DataFrame, groups: pd.DataFrame, observed: PatientDates, study: Study
-) -> tuple[dict[str, pd.DataFrame], list[dict]]:
-    """Tables `egfr_slope`, `egfr_course`, `kidney_events` and `organ_doses`, and what they leave out.
+def summarise_dose_distribution(doses: pd.DataFrame, groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Patients whose absorbed dose is above each step of dose: columns of `organ_dose_distribution`."""
+    own, parts = groups.reindex(doses.index), [pd.DataFrame()]
+    for name, (organ, step) in product(names, DOSES["step_gy"].items()):
+        dose = doses[organ, "absorbed_dose"].dropna()
+        ticks = (np.arange(np.ceil(dose.max() / step) + 1) * step).round(6) if len(dose) else np.array([])
+        over = pd.DataFrame(dose.to_numpy()[:, None] > ticks, index=dose.index, columns=ticks)
+        by_group = over.groupby(compute_group(own.loc[dose.index], name).astype(str))
+        table = by_group.sum().melt(ignore_index=False, var_name="dose_gy", value_name="n")
+        table = table.assign(total=by_group.size().reindex(table.index), group=table.index)
+        parts.append(table.assign(group_by=name, organ=organ, proportion=table["n"] / table["total"]))
+    return pd.concat(parts, ignore_index=True)
 
-    `graded`: table `lab_grades`; `groups`: patient_id and the groupings; `observed`: as `derive_observation`.
+
+def follow_kidneys(
+    graded: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    groups: pd.DataFrame,
+    observed: PatientDates,
+    study: Study,
+) -> tuple[dict[str, pd.DataFrame], list[dict]]:
+    """Tables of kidney function and of doses to kidneys and marrow, and what they leave out.
+
+    `graded`: table `lab_grades`; `tables`: patients, cycles; `groups`: patient_id and the groupings; `observed`: as
+    `derive_observation`.
     """
-    patients, cutoff, level = observed.patients, observed.cutoff, study.analysis.confidence.level
+    safety, level, first_cycles = (
+        study.safety,
+        study.analysis.confidence.level,
+        observed.patients["first_cycle"],
+    )
     own = groups.astype({"patient_id": "string"}).set_index("patient_id")
     names = [WHOLE, *map(str, own)]
-    course, losses = derive_egfr_course(graded, patients["first_cycle"])
+    course, losses = derive_egfr_course(graded, tables["patients"], first_cycles, safety.egfr_equation)
+    cycles, further = tables["cycles"], [name for name in FURTHER if name in names]
     doses, without_dose = derive_organ_doses(cycles)
     made = {"organ_doses": summarise_organ_doses(doses, own, names, level)}
+    made["organ_dose_distribution"] = summarise_dose_distribution(doses, own, further)
     if course.empty:
         return made, [*losses, *without_dose]
-    death_days = (patients["death_date"] - patients["first_cycle"]).dt.days
-    seen_days = (cutoff - patients["first_cycle"]).dt.days - ENDED_DAYS
-    last = course.groupby("patient_id")["days"].max().reindex(patients.index)
-    kidney = doses["kidney", "absorbed_dose"].reindex(patients.index)
-    own = own.reindex(patients.index).assign(
-        ended_early=death_days.notna() | (last < seen_days), kidney_dose_gy=kidney
-    )
-    slopes = summarise_slopes(course, own, names, study.safety.egfr_acute_months, level)
-    times, without = derive_kidney_times(course, death_days)
+    since = (cycles["cycle_date"] - cycles["patient_id"].astype("string").map(first_cycles)).dt.days
+    until = derive_organ_doses(cycles[since <= safety.activity_landmark_months * DAYS_PER_MONTH])[0]
+    days, last = derive_observed_days(observed), course.groupby("patient_id")["days"].max()
+    early = flag_ended_early(
+        last, days, safety.egfr_schedule_months
+    )  # patients with a value, as in the course
+    own = own.reindex(last.index).assign(ended_early=early, kidney_dose_gy=until["kidney", "absorbed_dose"])
+    slopes = summarise_slopes(course, own, names, safety, level)
+    times, without = derive_kidney_times(course, days)
     made |= {"egfr_slope": slopes}
     if "radionuclide" in own:
         made["egfr_course"] = summarise_course(course, own, slopes, level)

@@ -28,7 +28,7 @@ INPUTS = (
 )  # fmt: skip
 OUTPUTS = (
     "lab_grades", "safety_grades", "safety_rates", "lab_shifts", "lab_course", "lab_nadirs", "adverse_event_rates",
-    "myeloid_neoplasms", "egfr_slope", "egfr_course", "kidney_events", "organ_doses",
+    "myeloid_neoplasms", "egfr_slope", "egfr_course", "kidney_events", "organ_doses", "organ_dose_distribution",
 )  # fmt: skip
 SETTINGS = (
     "safety", "analysis", "data_cutoff", "partial_dates", "response", "endpoints", "assessment_interval_days",
@@ -77,7 +77,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             "lab_course": course.summarise_lab_course(graded),
             "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
-    followed, lost = follow_kidneys(made["lab_grades"], tables["cycles"], by_patient, observed, study)
+    followed, lost = follow_kidneys(made["lab_grades"], tables, by_patient, observed, study)
     made, losses = made | followed, [*losses, *lost]
     if "adverse_events" not in absent:
         made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)

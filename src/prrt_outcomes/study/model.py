@@ -86,8 +86,10 @@ class SafetySettings(base.Section):
     """Equation that estimates glomerular filtration from creatinine, by age and sex alone."""
     egfr_acute_months: base.PositiveMonths = 6.0
     """The acute slope of eGFR ends this many months after the first cycle, where the chronic slope begins."""
+    egfr_schedule_months: base.PositiveMonths | None = None
+    """Sampling was planned until this month; none for the 95th percentile of the last values of patients."""
     activity_landmark_months: base.PositiveMonths = 12
-    """Myeloid neoplasms are grouped by the activity given until then, in those who reach it without one."""
+    """Neoplasms by activity and slopes of eGFR by kidney dose are by what was given until then, and count from then."""
     activity_bounds_gbq: dict[Radionuclide, Annotated[tuple[Activity, ...], Field(min_length=1)]] = Field(
         {"177Lu": (26.6, 32.6)}
     )

@@ -1,5 +1,7 @@
 """Course, slope and loss of kidney function, and doses of kidneys and marrow, on small cohorts with known answers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,19 +10,33 @@ from prrt_outcomes.safety.kidney import (
     compute_effective_dose,
     derive_egfr_course,
     derive_kidney_times,
+    derive_observed_days,
     derive_organ_doses,
+    flag_ended_early,
     summarise_course,
+    summarise_dose_distribution,
     summarise_kidney_events,
     summarise_organ_doses,
     summarise_slopes,
 )
 from prrt_outcomes.safety.stage import run
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.study.model import Study
+from prrt_outcomes.study.model import SafetySettings, Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 FIRST = pd.Timestamp("2010-01-01")
+SAFETY = SafetySettings()
+EQUATION = "ckd_epi_2021"
+
+
+def make_days(death=None, seen=None, ids=()):
+    """Days of death, and of the end of observation: those of the living are 10,000 unless given."""
+    death = pd.Series(death or {}, dtype="float64")
+    seen = pd.Series(seen or {}, dtype="float64")
+    index = pd.Index([*ids], dtype="string").union(death.index).union(seen.index)
+    death = death.reindex(index)
+    return pd.DataFrame({"death_days": death, "seen_days": death.fillna(seen.reindex(index)).fillna(10_000)})
 
 
 def make_course(**values):
@@ -30,6 +46,11 @@ def make_course(**values):
     first = course.groupby("patient_id")["egfr"].transform("first")
     started = course.groupby("patient_id")["days"].transform("min") <= 0
     return course.assign(years=course["days"] / DAYS_PER_YEAR, baseline=first.where(started))
+
+
+def make_patients(*ids):
+    rows = {"patient_id": list(ids), "sex": "female", "age_years": 70.0, "birth_year": np.nan}
+    return pd.DataFrame(rows).astype({"patient_id": "string"})
 
 
 def make_groups(course, **columns):
@@ -49,15 +70,41 @@ def test_the_course_begins_at_the_baseline_and_takes_the_mean_of_a_day():
             "sequence": [1, 1, 1, 2, 1, 1],
         }
     )
-    course, losses = derive_egfr_course(graded, pd.Series({"a": FIRST}))
+    course, losses = derive_egfr_course(graded, make_patients("a"), pd.Series({"a": FIRST}), EQUATION)
     assert course[["days", "egfr", "baseline"]].to_numpy().tolist() == [
         [-10, 90, 90],
         [30, 82, 90],
         [60, 78, 90],
     ]
     assert [(row["reason"], row["n_before"], row["n_lost"]) for row in losses] == [
-        ("eGFR before the baseline", 5, 1)
+        ("eGFR measured, of a patient with estimates", 5, 0),
+        ("eGFR before the baseline", 5, 1),
     ]
+
+
+@pytest.mark.parametrize("measured_at", [-5, 0])
+def test_egfr_of_a_patient_is_of_one_kind(measured_at):
+    """A measured baseline beside estimates from a constant creatinine is no loss of 40 %."""
+    days = [measured_at, -5, 100, 400]
+    graded = pd.DataFrame(
+        {
+            "patient_id": ["a"] * 4 + ["b"] * 2,
+            "sample_date": FIRST + pd.to_timedelta([*days, 0, 100], unit="D"),
+            "analyte": ["egfr"] + ["creatinine"] * 3 + ["egfr"] * 2,
+            "phase": ["baseline", "baseline", "treatment", "late", "baseline", "treatment"],
+            "value_si": [95.0, 105.0, 105.0, 105.0, 80.0, 70.0],
+            "sequence": range(6),
+        }
+    )
+    first = pd.Series({"a": FIRST, "b": FIRST})
+    course, losses = derive_egfr_course(graded, make_patients("a", "b"), first, EQUATION)
+    own = course[course["patient_id"].eq("a")]
+    assert own["days"].tolist() == [-5, 100, 400]
+    assert own["egfr"].max() < 1.02 * own["egfr"].min()
+    assert course.loc[course["patient_id"].eq("b"), "egfr"].tolist() == [80, 70]
+    assert [row["n_lost"] for row in losses] == [1, 0]
+    times, _ = derive_kidney_times(course, make_days(ids="ab"))
+    assert not times["code"].eq(1).any()
 
 
 def balanced(slopes, at=(0, 365.25, 730.5, 1461)):
@@ -76,7 +123,7 @@ def test_slopes_of_balanced_patients_and_their_patterns():
     slopes = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -4.0, -5.0]
     course = balanced(slopes)
     groups = make_groups(course, ended_early=[False] * 6 + [True] * 2)
-    table = summarise_slopes(course, groups, ["all"], 6.0, 0.95).set_index(["analysis", "phase"])
+    table = summarise_slopes(course, groups, ["all"], SAFETY, 0.95).set_index(["analysis", "phase"])
     assert table.loc[("mixed", "all"), "slope_per_year"] == pytest.approx(np.mean(slopes))
     assert table.loc[("followed", "all"), "slope_per_year"] == pytest.approx(np.mean(slopes[:6]))
     assert table.loc[("ended_early", "all"), "slope_per_year"] == pytest.approx(np.mean(slopes[6:]))
@@ -90,7 +137,7 @@ def test_slopes_of_balanced_patients_and_their_patterns():
     # the variance of the share of those who ended early counts, so the interval is wider than that of the model
     assert table.loc[("pattern_mixture", "all"), "std_error"] > 0
     groups = groups.assign(radionuclide="177Lu")
-    by_nuclide = summarise_slopes(course, groups, ["radionuclide"], 6.0, 0.95)
+    by_nuclide = summarise_slopes(course, groups, ["radionuclide"], SAFETY, 0.95)
     course_table = summarise_course(course, groups, by_nuclide, 0.95)
     assert course_table["time_months"].round(6).tolist() == [0, 12, 24, 48]
     assert course_table["n"].tolist() == [8] * 4
@@ -104,22 +151,16 @@ def test_acute_and_chronic_slope_of_a_bent_line():
     course = make_course(
         **{f"p{i}": list(zip(at, 80 + 3 * i + fall + wave[i : i + 6], strict=True)) for i in range(6)}
     )
-    table = summarise_slopes(course, make_groups(course), ["all"], 6.0, 0.95).set_index(["analysis", "phase"])
+    table = summarise_slopes(course, make_groups(course), ["all"], SAFETY, 0.95).set_index(
+        ["analysis", "phase"]
+    )
     assert table.loc[("mixed", "acute"), "slope_per_year"] == pytest.approx(-10, abs=0.5)
     assert table.loc[("mixed", "chronic"), "slope_per_year"] == pytest.approx(-2, abs=0.2)
 
 
-def test_the_slope_falls_by_what_each_ten_gray_add():
-    doses = np.array([10.0, 15.0, 20.0, 25.0, 30.0, 35.0])
-    course = balanced(list(-2.0 - 0.1 * doses))
-    table = summarise_slopes(course, make_groups(course, kidney_dose_gy=doses), ["all"], 6.0, 0.95)
-    row = table[table["analysis"] == "per_10_gy"].iloc[0]
-    assert row["slope_per_year"] == pytest.approx(-1.0, abs=1e-6)
-
-
 def test_groups_that_are_too_small_have_a_status_and_no_number():
     course = balanced([-1.0, -2.0, -3.0])
-    table = summarise_slopes(course, make_groups(course), ["all"], 6.0, 0.95)
+    table = summarise_slopes(course, make_groups(course), ["all"], SAFETY, 0.95)
     assert table["status"].eq("too_few").all()
     assert table[["slope_per_year", "low", "high", "std_error"]].isna().all(axis=None)
 
@@ -151,28 +192,76 @@ TIMES = {
 @pytest.mark.parametrize(
     ("event", "confirmed", "expected"),
     [
-        ("loss_40", "no", {"a": (100, 1), "b": (100, 1), "f": (150, 1), "g": (50, 0)}),
-        ("loss_40", "yes", {"a": (100, 1), "b": (200, 0), "f": (150, 0), "g": (50, 0)}),
-        ("stage_4", "no", {"a": (300, 0), "b": (200, 0), "f": (50, 1), "g": (50, 0)}),
-        ("stage_4", "yes", {"a": (300, 0), "b": (200, 0), "f": (50, 1), "g": (50, 0)}),
-        ("either", "no", {"a": (100, 1), "b": (100, 1), "f": (50, 1), "g": (50, 0)}),
+        ("loss_40", "no", {"a": (100, 1), "b": (100, 1), "f": (150, 1), "g": (415, 0)}),
+        ("loss_40", "yes", {"a": (100, 1), "b": (565, 0), "f": (515, 0), "g": (415, 0)}),
+        ("stage_4", "no", {"a": (665, 0), "b": (565, 0), "f": (50, 1)}),
+        ("stage_4", "yes", {"a": (665, 0), "b": (565, 0), "f": (50, 1)}),
+        ("either", "no", {"a": (100, 1), "b": (100, 1), "f": (50, 1), "g": (415, 0)}),
     ],
 )
 def test_times_to_each_loss(event, confirmed, expected):
-    same = {"c": (400, 0), "d": (400, 2), "e": (300, 0), "j": (70, 2)}
-    death = pd.Series({"d": 400, "e": 300 + 730, "j": 70})
-    times, losses = derive_kidney_times(make_course(**TIMES), death)
+    """Who began below 30 has no time to a fall below 30."""
+    same = {"c": (600, 0), "d": (400, 2), "e": (665, 0), "i": (365, 0), "j": (70, 2)}
+    days = make_days({"d": 400, "e": 300 + 730, "j": 70}, {"c": 600})
+    times, losses = derive_kidney_times(make_course(**TIMES), days)
     own = times[times["event"].eq(event) & times["confirmed"].eq(confirmed)].set_index("patient_id")
     found = {
         patient: (round(row["time_months"] * DAYS_PER_MONTH), row["code"]) for patient, row in own.iterrows()
     }
     assert found == expected | same
-    assert [(row["n_before"], row["n_lost"]) for row in losses] == [(10, 1), (9, 1)]
+    assert [(row["n_before"], row["n_lost"]) for row in losses] == [(10, 1), (9, 0), (9, 1)]
+
+
+def test_a_loss_at_the_last_visit_is_as_frequent_as_it_is():
+    """2,000 patients with a last visit at days 1400 to 1500, where 21 % have a loss: not more by leaving."""
+    rng = np.random.default_rng(1)
+    last, is_hit = rng.integers(1400, 1501, 2000), rng.random(2000) < 0.212
+    values = {
+        f"p{i}": [(0, 100.0), (int(day), 50.0 if hit else 95.0)]
+        for i, (day, hit) in enumerate(zip(last, is_hit, strict=True))
+    }
+    course = make_course(**values)
+    times, _ = derive_kidney_times(course, make_days(ids=values, seen=dict.fromkeys(values, 1800)))
+    table = summarise_kidney_events(times, make_groups(course), ["all"], AnalysisSettings())
+    own = table[table["event"].eq("loss_40") & table["confirmed"].eq("no")].set_index("time_months")
+    assert own["cumulative_incidence"].max() == pytest.approx(is_hit.mean())
+    assert own.loc[[12.0, 24.0, 36.0, 48.0], "n_at_risk"].min() > 1000
+
+
+def test_sampling_that_ended_as_planned_did_not_end_early():
+    """Last values of a schedule of two years: neither an old cohort nor a late entry is dropout."""
+    last = pd.Series({f"p{i}": 730.0 for i in range(40)} | {"quit": 200.0, "new": 150.0, "dead": 730.0})
+    days = make_days({"dead": 900}, {"new": 200}, last.index)
+    early = flag_ended_early(last, days, None)
+    assert early[early].index.tolist() == ["quit", "dead"]
+    assert flag_ended_early(last, days, 60.0).sum() == 42  # all but the one who came late
+    assert not flag_ended_early(last.drop("dead"), days, 12.0).any()
+
+
+def test_observation_ends_at_death_else_contact_else_cutoff():
+    dates = {"first_cycle": [FIRST] * 3, "death_date": [pd.NaT, FIRST + pd.Timedelta(days=9), pd.NaT]}
+    dates |= {"last_contact_date": [pd.NaT, FIRST + pd.Timedelta(days=20), FIRST + pd.Timedelta(days=20)]}
+    observed = SimpleNamespace(patients=pd.DataFrame(dates), cutoff=FIRST + pd.Timedelta(days=30))
+    days = derive_observed_days(observed)
+    assert days["seen_days"].tolist() == [30, 9, 20]
+    assert days["death_days"].tolist() == pytest.approx([np.nan, 9, np.nan], nan_ok=True)
+
+
+def test_the_slope_by_dose_rests_on_values_from_the_landmark_on():
+    """Values before month 12 fall steeply in patients of low dose; after it the slope follows the dose."""
+    doses = np.array([10.0, 15.0, 20.0, 25.0, 30.0, 35.0])
+    course = balanced(list(-2.0 - 0.1 * doses), at=(400, 700, 1000, 1461))
+    early = make_course(**{f"p{i}": [(0, 300.0 - dose), (200, 90.0)] for i, dose in enumerate(doses)})
+    both = pd.concat([early, course], ignore_index=True)
+    table = summarise_slopes(both, make_groups(both, kidney_dose_gy=doses), ["all"], SAFETY, 0.95)
+    row = table[table["analysis"] == "per_10_gy"].iloc[0]
+    assert row["slope_per_year"] == pytest.approx(-1.0, abs=1e-6)
+    assert row["n_values"] == 24
 
 
 def test_incidence_with_death_competing_by_hand():
     course = make_course(**{k: TIMES[k] for k in "abcd"})
-    times, _ = derive_kidney_times(course, pd.Series({"d": 300}))
+    times, _ = derive_kidney_times(course, make_days({"d": 300}, ids="abc"))
     groups = make_groups(course, radionuclide=["177Lu", "90Y", "177Lu", "90Y"])
     table = summarise_kidney_events(times, groups, ["all", "radionuclide"], AnalysisSettings())
     own = table[table["event"].eq("loss_40") & table["confirmed"].eq("no") & table["group_by"].eq("all")]
@@ -234,6 +323,21 @@ def test_patients_over_each_limit():
     nobody = table[table["group"].eq("90Y") & table["organ"].eq("kidney")]
     assert nobody["status"].eq("too_few").all()
     assert nobody["proportion"].isna().all()
+
+
+def test_the_distribution_of_doses_meets_the_share_over_the_limit():
+    doses, _ = derive_organ_doses(CYCLES)
+    groups = pd.DataFrame({"radionuclide": ["177Lu", "90Y", "225Ac"]}, index=["a", "b", "c"])
+    table = summarise_dose_distribution(doses, groups, ["all", "radionuclide"])
+    whole = table[table["group_by"].eq("all")].set_index(["organ", "dose_gy"])
+    counts = whole[["n", "total"]]
+    assert counts.loc[("kidney", 23.0)].tolist() == [1, 2]
+    assert counts.loc[("kidney", 5.0)].tolist() == [1, 2]
+    assert counts.loc[("kidney", 4.0)].tolist() == [2, 2]
+    assert counts.loc[("marrow", 2.0)].tolist() == [1, 2]
+    last = table.groupby(["group_by", "group", "organ"])["n"].last()
+    assert last.eq(0).all()
+    assert summarise_dose_distribution(doses * np.nan, groups, ["all"]).empty
 
 
 @pytest.mark.parametrize(("equation", "expected"), [("ckd_epi_2021", 68.6), ("ckd_epi_2009", 65.6)])

@@ -13,6 +13,7 @@ from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code, name_column, phase_words
 
+CRISIS = "carcinoid_crisis"
 MYELOID = "a myeloid neoplasm (myelodysplastic syndrome or acute leukaemia)"
 RATE = ("rate_per_100_years", "rate_low", "rate_high")
 INCIDENCE = ("cumulative_incidence", "low", "high")
@@ -38,7 +39,7 @@ def write_safety(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[
     words, found = _write_neoplasms(tables["myeloid_neoplasms"], level)
     of_kidneys, tables_of_kidneys = _write_kidneys(tables, level)
     paragraphs = [*paragraphs, *words, *of_kidneys]
-    shown = [*shown, *found, *tables_of_kidneys]
+    shown = [*shown, *_split_adverse_events(tables["adverse_event_rates"], level), *found, *tables_of_kidneys]
     rates = pick_rows(tables["safety_rates"], group_by="all")
     if rates.empty:
         return paragraphs, shown
@@ -88,7 +89,11 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     found = {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
 
     paragraphs = []
-    for term, words in (("any", "an adverse event"), ("myeloid_neoplasm", MYELOID)):
+    for term, words in (
+        ("any", "an adverse event"),
+        ("myeloid_neoplasm", MYELOID),
+        (CRISIS, "a carcinoid crisis"),
+    ):
         for grade, which in (("1", ""), ("3", " of grade 3 or worse")):
             row = found.get((term, term, "any", grade, "any"))
             if row is None or (term != "any" and grade != "1"):
@@ -112,6 +117,20 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
     total = numbers.format_count(rates["total"].max())
     return paragraphs, [col.show_table("adverse_event_rates", rows, level, shows, total=total)]
+
+
+def _split_adverse_events(rates: pd.DataFrame, level: str) -> list[PageTable]:
+    """Events of grade 3 or worse and myeloid neoplasms by radionuclide, and in retreatment: a folded table."""
+    own = pick_rows(rates, period="any", related="any")
+    place = own["term"].astype(str) + own["grade_at_least"].astype(str)
+    is_whole = own["term"].astype(str).eq(own["term_group"].astype(str))
+    rows = own[
+        place.isin(["any3", "myeloid_neoplasm1"]) & is_whole & own["group_by"].isin(["radionuclide", "kind"])
+    ]
+    shows: dict = {"rate": col.interval("", RATE, numbers.format_rate).show}
+    shows["group"] = lambda row: name_code(row["group_by"], row["group"])
+    shows["event"] = lambda row: _name_event(row) + (", grade 3 or worse" if row["term"] == "any" else "")
+    return [col.show_table("adverse_events_by_group", rows, level, shows, most_open=0)] if len(rows) else []
 
 
 def describe_neoplasms(table: pd.DataFrame, level: str) -> Markup | str:

@@ -15,7 +15,8 @@ from prrt_outcomes.units import DAYS_PER_YEAR
 ANY = "any"
 GRADES = (1, 3)
 RELATED = (ANY, "yes")
-PERIODS = (ANY, "treatment", "late")
+PHASES = ("during_cycles", "after_last_cycle", "late")
+PERIODS = {ANY: PHASES, "treatment": PHASES[:2]} | {phase: (phase,) for phase in PHASES}
 BY_TREATMENT = "kind"
 STEP = "safety: adverse events"
 ORDER = ["period", "term_group", "is_term", "term", "grade_at_least", "related", "group_by", "group"]
@@ -24,13 +25,14 @@ ORDER = ["period", "term_group", "is_term", "term", "grade_at_least", "related",
 def lay_out_exposure(
     periods: pd.DataFrame, patients: pd.DataFrame, events: pd.DataFrame, late_after_days: int
 ) -> pd.DataFrame:
-    """Time at risk of each patient in each treatment period, during treatment and late.
+    """Time at risk of each patient in each treatment period, during the cycles, soon after them and late.
 
     `periods`: table `treatment_periods`; `patients`: index patient_id, last_contact_date and death_date as known by the
     cut-off; `events`: patient_id, onset_date.
-    Returns one row a patient, treatment period and phase (``treatment`` until `late_after_days` after the last cycle,
-    then ``late``): patient_id, kind, phase, start (first day), since (from which days count), days. A treatment period
-    ends where the next one begins, the last at death or the last contact, but not before a cycle or an event of it.
+    Returns one row a patient, treatment period and phase (``during_cycles`` until the day of the last cycle,
+    ``after_last_cycle`` until `late_after_days` later, then ``late``): patient_id, kind, phase, start (first day),
+    since (from which days count), days. A treatment period ends where the next one begins, the last at death or the
+    last contact, but not before a cycle or an event of it.
     """
     rows = periods.sort_values(["patient_id", "period"]).astype({"patient_id": "string"})
     contact = patients["death_date"].fillna(patients["last_contact_date"])
@@ -42,12 +44,13 @@ def lay_out_exposure(
     parts = [
         rows.assign(phase=phase, start=start, since=since, days=(until - since).dt.days)
         for phase, start, since, until in (
-            ("treatment", rows["first_cycle"], rows["first_cycle"], late_from),
+            ("during_cycles", rows["first_cycle"], rows["first_cycle"], rows["last_cycle"]),
+            ("after_last_cycle", rows["last_cycle"] + pd.Timedelta(1, "D"), rows["last_cycle"], late_from),
             ("late", late_from + pd.Timedelta(1, "D"), late_from, stop),
         )
     ]
     laid = pd.concat(parts).sort_values(["patient_id", "start", "period"], kind="stable", ignore_index=True)
-    is_there = (laid["days"] > 0) | (laid["phase"] == "treatment")
+    is_there = (laid["days"] > 0) | (laid["phase"] == "during_cycles")
     return laid.loc[is_there, ["patient_id", "kind", "phase", "start", "since", "days"]].reset_index(
         drop=True
     )
@@ -133,7 +136,7 @@ def _count_period(
 
     `events`: with `key`, the row of `keys` (term_group, term) that each counts for
     """
-    chosen = rows if period == ANY else rows[rows["phase"] == period]
+    chosen = rows[rows["phase"].isin(PERIODS[period])]
     group = compute_group(chosen, name)
     levels, n_groups = group.cat.categories, len(group.cat.categories)
     patients = pd.factorize(chosen["patient_id"])[0] * n_groups + group.cat.codes.to_numpy(np.int64)

@@ -75,3 +75,33 @@ def test_tables_of_course_shift_and_nadir(tables, study):
     assert rows["lab_course"][1:4] == ["Worst", "3/4", "150.0 (120.0\u2013190.0) 10^9/L"]
     assert rows["lab_shifts"][2:] == ["All", "", "3", "", "", "", "", "3"]
     assert rows["lab_nadirs"][-2:] == ["1/2", "41 (30.5\u2013NR)"]
+
+
+def test_severe_events_and_neoplasms_by_radionuclide_and_retreatment_and_crises(tables, study, plain):
+    numbers = {"total": 4, "proportion": 0.25, "low": 0.1, "high": 0.5, "years": 9.0, "status": "ok"}
+    numbers |= {
+        "rate_per_100_years": 2.0,
+        "rate_low": 1.0,
+        "rate_high": 4.0,
+        "period": "any",
+        "related": "any",
+    }
+    groups = [("all", "all"), ("radionuclide", "177Lu"), ("kind", "retreatment")]
+    rows = [
+        {"term": term, "term_group": term, "grade_at_least": grade, "group_by": by, "group": group, "n": n} | numbers
+        for term, n in (("any", 3), ("myeloid_neoplasm", 2), ("carcinoid_crisis", 1))
+        for grade in (1, 3)
+        for by, group in groups
+    ]  # fmt: skip
+    rows += [row | {"period": "late", "related": related} for row in rows for related in ("any", "yes")]
+    rows += [row | {"related": "yes"} for row in rows if (row["period"], row["related"]) == ("any", "any")]
+    paragraphs, shown = write_safety(tables(adverse_event_rates=rows), study)
+    crisis = [words for words in map(plain, paragraphs) if "crisis" in words]
+    assert [words[:44] for words in crisis] == ["1 of 4 patients had a carcinoid crisis from "]
+    table = next(table for table in shown if "radionuclide" in table.title)
+    assert [list(cells[:3]) for _, cells in table.rows] == [
+        ["Any adverse event, grade 3 or worse", "¹⁷⁷Lu", "3/4"],
+        ["Any adverse event, grade 3 or worse", "Retreatment", "3/4"],
+        ["Myeloid neoplasm", "¹⁷⁷Lu", "2/4"],
+        ["Myeloid neoplasm", "Retreatment", "2/4"],
+    ]

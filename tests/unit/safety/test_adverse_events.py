@@ -130,6 +130,24 @@ def test_phases_and_retreatment_have_their_own_time_at_risk():
     assert (mine["n"], mine["total"]) == (0, 1)
 
 
+def test_the_treatment_phase_is_the_cycles_and_the_time_soon_after_them():
+    """a: 60 days to the last cycle and 90 after it, then none and 90; b: none, and 90 with the vomiting of day 60."""
+    events = [*EVENTS, ("b", "2011-03-02", "vomiting", 2, True), ("a", "2010-03-02", "fatigue", 1, True)]
+    rates = run(make_tables(events), STUDY)["adverse_event_rates"]
+    place = {"group_by": "all", "grade_at_least": 1, "related": "any"}
+    found = {
+        (period, term): pick(rates, **place, period=period, term=term)
+        for period in ("treatment", "during_cycles", "after_last_cycle")
+        for term in ("vomiting", "fatigue", "myeloid_neoplasm")
+    }
+    counts = {place: (row["n"], row["total"]) for place, row in found.items()}
+    assert counts["during_cycles", "vomiting"] == counts["after_last_cycle", "fatigue"] == (0, 2)
+    assert counts["after_last_cycle", "vomiting"] == counts["during_cycles", "fatigue"] == (1, 2)
+    assert counts["treatment", "vomiting"] == counts["treatment", "fatigue"] == (1, 2)
+    days = {period: found[period, "myeloid_neoplasm"]["years"] * YEAR for period, _ in found}
+    assert days == pytest.approx({"treatment": 330, "during_cycles": 60, "after_last_cycle": 270})
+
+
 def test_every_event_that_does_not_count_is_counted():
     attrition = run(make_tables(EVENTS), STUDY)["attrition"].set_index("reason")["n_lost"]
     assert attrition["after the data cut-off"] == 1

@@ -25,7 +25,7 @@ SI_UNITS = {
     "ast": "U/L",
     "bilirubin": "umol/L",
     "chromogranin_a": "ug/L",
-    "egfr": "mL/min",
+    "egfr": "mL/min/1.73 m2",
 }
 # Counts have units of their own, in which G is not gram and K not kelvin.
 COUNTS = {r"^g(pt|iga)?/l$": "10^9/L", r"^(k|tsd\.?|thou(sand)?)/(?=ul|mm)": "10^3/"}

@@ -187,7 +187,7 @@ def _era(tables: Tables, study: Study) -> list[Part]:
     drift = row and _first(tables["control_sensitivity"], control=row["control"], item=item)
     if drift and pd.notna(drift["value"]):
         words = f"hazard ratio {item} {RATIO(drift['value'])}"
-        parts.append(_part(words, "control_sensitivity", drift, drift["value"]))
+        parts.insert(0, _part(words, "control_sensitivity", drift, drift["value"]))
     return parts
 
 
@@ -256,8 +256,8 @@ def _crossing(tables: Tables, study: Study) -> list[Part]:
     row = _first(tables["cox_diagnostics"], **keys)
     if row is None or pd.isna(row["p_value"]):
         return [LACKING]
-    p_value = numbers.format_p_value(row["p_value"])
-    words = f"proportional hazards within the cohort (multivariable model): p {p_value}"
+    shown = numbers.format_p_value(row["p_value"], name="p")
+    words = f"proportional hazards within the cohort (multivariable model): {shown}"
     within = _part(words, "cox_diagnostics", row, row["p_value"])
     control, title = _primary(tables, study)
     if control is None:
@@ -267,8 +267,8 @@ def _crossing(tables: Tables, study: Study) -> list[Part]:
     found = _first(tested, weights=str(control["weights"])) or _first(tested)
     if found is None:
         return [within, Part(f"against {title} they are not tested", answers=False)]
-    words = f"one hazard ratio in all periods against {title}: p "
-    words += numbers.format_p_value(found["conflict_p_value"])
+    words = f"one hazard ratio in all periods against {title}: "
+    words += numbers.format_p_value(found["conflict_p_value"], name="p")
     return [within, _part(words, "control_borrowing", found, found["conflict_p_value"])]
 
 
@@ -284,13 +284,17 @@ def _few_events(tables: Tables, study: Study) -> list[Part]:
 
 def _competing(tables: Tables, study: Study) -> list[Part]:
     table = tables["competing_risks"]
-    rows = table.drop_duplicates("endpoint").sort_values("endpoint").to_dict("records")
-    if not rows:
+    if table.empty:
         words = "death counts as an event, or ends observation, in every endpoint"
         return [Part(words, True, 0, "competing_risks")]
-    names = _join([_title(study, row["endpoint"]) for row in rows])
-    words = f"cumulative incidence with death as a competing event for {names}"
-    return [Part(words, True, len(rows), "competing_risks", describe_cells(rows[0], ("endpoint",)))]
+    parts, month = [], study.analysis.milestones_months[0]
+    until = pick_rows(table[table["time_months"].le(month)], group_by="all")
+    for endpoint in until["endpoint"].unique():
+        causes = pick_rows(until, endpoint=endpoint).drop_duplicates("cause", keep="last").to_dict("records")
+        shown = [f"{SHARE(row['cumulative_incidence'])} ({name_term(row['cause'])})" for row in causes]
+        words = f"{_title(study, endpoint)}: cumulative incidence at {NUMBER(month, 0)} months {_join(shown)}"
+        parts.append(_part(words, "competing_risks", causes[0], causes[0]["cumulative_incidence"]))
+    return parts or [LACKING]
 
 
 def _multiplicity(tables: Tables, study: Study) -> list[Part]:

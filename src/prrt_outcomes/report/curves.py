@@ -22,12 +22,13 @@ FEWEST = 5  # patients, and events, of a group that is drawn
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of one endpoint: `groups` are (name, steps); a step is month, survival, limits and number at risk."""
+    """Curves of one endpoint: `groups` are (name, steps); a step is month, survival, limits, number at risk."""
 
     name: str
     title: str
     interval: str
     groups: tuple[tuple[str, list[list]], ...]
+    left_out: int = 0
 
 
 def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
@@ -56,7 +57,9 @@ def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
                 (name_code(grouping, group), _list_steps(own))
                 for (group,), own in iterate_groupings(rows, "group")
             )
-            found.append(Curves(endpoint, f"{title}, {words}", f"{level} CI", groups))
+            found.append(
+                Curves(endpoint, f"{title}, {words}", f"{level} CI", groups, len(summary) - len(drawn))
+            )
             break
     return found
 

@@ -72,7 +72,8 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
         words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
     words += _describe_setting(tables["data_quality"])
     if pd.notna(row["follow_up_months"]):
-        words += tell("tile_follow_up", "km_summary", row)
+        name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
+        words += tell("tile_follow_up", "km_summary", row, name=name)
     return Tile("Patients", total, words, sentence=True)
 
 
@@ -206,7 +207,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
         named = any(c.primary for c in study.controls)
         why = "the primary comparison has no estimate" if named else "the study names no primary comparison"
         words += say("; exploratory: {why}", why=why)
-    words += describe_worth(tables, row)
+    words += Markup(describe_worth(tables, row).replace("; weak evidence: ", "; "))  # said before
     published = [(c, r) for c, r in found[1:] if c.kind not in INDIVIDUAL]
     for other, beside in published[:1]:
         shown = cite(beside, "value", "controls", numbers.format_ratio)
@@ -214,9 +215,7 @@ def _compare_with_control(tables: Mapping[str, pd.DataFrame], study) -> Tile | N
         calibrated = pick_rows(controls, control=other.id, method="calibrated").to_dict("records")
         for wide in calibrated[:1]:
             reach = numbers.format_range(wide["low"], wide["high"], numbers.format_ratio)
-            words += say(
-                ", {level} CI calibrated on published arms {ci}: weak evidence", level=level, ci=reach
-            )
+            words += say(", {level} CI calibrated on published arms {ci}", level=level, ci=reach)
     return Tile("Historical control", number, words, sentence=not sound)
 
 

@@ -15,7 +15,14 @@ from prrt_outcomes.report.content import Column, PageTable
 from prrt_outcomes.report.write import fill_template
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.schema import list_tables, load_schema
-from prrt_outcomes.wording.numbers import format_count, format_date, format_percent, format_range, is_missing
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_date,
+    format_percent,
+    format_range,
+    format_unit,
+    is_missing,
+)
 from prrt_outcomes.wording.terms import inside_sentence, name_codes
 
 SECTIONS = {
@@ -111,7 +118,7 @@ def show_ranges(name: str, ranges: pd.DataFrame) -> PageTable:
     analytes = load_schema("labs").field("analyte")
     words: dict = {
         "column": lambda column: name_variable(name, column),
-        "unit": _spell_unit,
+        "unit": format_unit,
         "analyte": col.texts({"Analyte": "level"}, analytes.label) if name == "labs" else [],
         "plausible": lambda row: format_range(
             row["plausible_low"], row["plausible_high"], _format_value, open_end="any"
@@ -212,11 +219,6 @@ def _format_value(value: object) -> str:
     if abs(number) < 10_000:
         text = f"{number:.0f}" if abs(number) >= 1000 else f"{number:.4g}"
     return text.replace("-", "\u2212")
-
-
-def _spell_unit(unit: str) -> str:
-    """`10^9/L` and `umol/L` as journals write them."""
-    return re.sub("^u(?=[a-z])", "\u00b5", unit).replace("10^9", "10\u2079")
 
 
 def _may_be_shown(row: Mapping) -> bool:

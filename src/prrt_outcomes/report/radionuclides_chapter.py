@@ -20,7 +20,7 @@ def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs = [*_describe(few, shown["lesion_change"]), *_compare(shown["lesion_change_test"], level)]
     return paragraphs, [
-        show_table(name, frame, most_open=30 * (frame is not few))
+        show_table(name, frame, level, most_open=30 * (frame is not few))
         for name, frame in shown.items()
         if len(frame)
     ]

@@ -78,7 +78,7 @@ def _describe_creatinine(rates: pd.DataFrame) -> list:
 
 def _show_value(row: dict) -> str:
     values = (row[key] for key in ("median", "lower_quartile", "upper_quartile"))
-    return f"{numbers.format_interval(*values)} {row['unit']}"
+    return f"{numbers.format_interval(*values)} {numbers.format_unit(str(row['unit']))}"
 
 
 def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:

@@ -1,7 +1,6 @@
 """Tables of `report.html`: one question each, for all patients and the groups of the first grouping."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import pandas as pd
 
@@ -158,8 +157,7 @@ def _tabulate_lesions(tables: Tables, study) -> PageTable | None:
     """Mean change of target lesions by radionuclide and size class."""
     rows = tables["lesion_change"]
     level = numbers.format_level(study.analysis.confidence.level)
-    words = {"radionuclide": partial(name_code, "radionuclide")}
-    return col.show_table("lesions_in_short", rows, level, words) if len(rows) else None
+    return col.show_table("lesion_change", rows, level) if len(rows) else None
 
 
 SUMMARY_TABLES: dict[str, Callable[[Tables, object], PageTable | None]] = {

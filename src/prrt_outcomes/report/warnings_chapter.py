@@ -6,11 +6,13 @@ import pandas as pd
 
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import PageTable, as_text, say, trace
+from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording.numbers import format_count
-from prrt_outcomes.wording.terms import name_codes
+from prrt_outcomes.wording.terms import inside_sentence, name_codes
 
 KINDS = {"data_warnings": ["table", "column", "problem"], "response_warning_counts": ["rule"]}
 CHECKED = {"data_warnings": "the data", "response_warning_counts": "scans and lesions"}
+NAMED = 5  # kinds, the most frequent first
 
 
 def write_warnings(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
@@ -30,9 +32,12 @@ def write_warnings(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "noun": "warning" if n == 1 else "warnings",
             "kinds": "kind" if k == 1 else "different kinds",
         }
-        words = "The checks of {what} gave {n} {noun} ({k} {kinds})."
+        field = load_schema(name).field(keys[-1])
+        most = rows.groupby(keys[-1], observed=True)["n"].sum().nlargest(NAMED).index
+        named = [inside_sentence(name_codes(field.label(code))) for code in most]
+        words = "The checks of {what} gave {n} {noun} ({k} {kinds}), most often: {named}."
         found = trace(format_count(n), name, {})
-        paragraphs.append(say(words, what=CHECKED[name], n=found, k=k, **parts))
+        paragraphs.append(say(words, what=CHECKED[name], n=found, k=k, named="; ".join(named), **parts))
         shown.append(col.show_table(name, rows, words=shows))
     if not paragraphs:
         paragraphs.append(say("The checks of the data, scans and lesions gave no warnings."))

@@ -79,7 +79,7 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]
         if not chapters[c["name"]].skipped  # the section on what is not in the data names it
     ]
     return {
-        "report.html": render_page(tables, chosen, study, whole=False),
+        "report.html": explain_abbreviations(render_page(tables, chosen, study, whole=False)),
         "supplement.html": render_page(tables, list(chapters.values()), study, whole=True),
     }
 
@@ -157,6 +157,15 @@ def render_page(tables: Mapping[str, pd.DataFrame], chapters: list[Chapter], stu
         stages=stage_table(tables["stages"] if whole else _list_missing(tables["stages"])),
         whole=whole,
     )
+
+
+def explain_abbreviations(page: str) -> str:
+    """A page with a line above its foot on the abbreviations of `abbreviations.yaml` that its text holds."""
+    words = yaml.safe_load((files("prrt_outcomes.report") / "abbreviations.yaml").read_text("utf-8"))
+    text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+    found = [f"{key}, {meant}" for key, meant in words.items() if re.search(rf"\b{re.escape(key)}\b", text)]
+    line = f'<p class="hint">Abbreviations: {"; ".join(found)}.</p>\n' if found else ""
+    return page.replace("</main>", f"{line}</main>")
 
 
 def fill_template(name: str, **values: object) -> str:

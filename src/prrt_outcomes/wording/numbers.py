@@ -1,6 +1,7 @@
 """The one place where numbers become text, for figures and report alike."""
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -32,6 +33,11 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)
     except TypeError:  # pandas.NA refuses to be a truth value
         return True
+
+
+def format_unit(unit: str) -> str:
+    """`10^9/L`, `umol/L` and `m2` as journals write them."""
+    return re.sub("^u(?=[a-z])", "\u00b5", unit).replace("10^9", "10\u2079").replace("m2", "m\u00b2")
 
 
 def format_count(value: Any) -> str:

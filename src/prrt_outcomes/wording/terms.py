@@ -19,7 +19,7 @@ TERMS = {name: str(preset["title"]) for name, preset in PRESETS.items()} | _WORD
 TERMS |= {code: label for field in _COMPARED for code, label in zip(field.codes, field.labels, strict=True)}
 NAMES = ("Cox", "Fine", "Firth", "Kaplan", "Karnofsky", "Ki-67", "Krenning", "Mantel", "Simon", "Tarone")
 CLAIMED = _WORDS["claimed"]
-CODES = re.compile(r"\b(?:pfs|os|ttp|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b")
+CODES = re.compile(r"\b(?:pfs|os|ttp|ecog|karnofsky|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b")
 COHORT_TABLES = ("analysis_set", "patients", "safety_grades", "response_rates", "treatment_periods", "cycles")
 
 

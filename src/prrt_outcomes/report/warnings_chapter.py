@@ -33,9 +33,10 @@ def write_warnings(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, lis
             "kinds": "kind" if k == 1 else "different kinds",
         }
         field = load_schema(name).field(keys[-1])
-        most = rows.groupby(keys[-1], observed=True)["n"].sum().nlargest(NAMED).index
-        named = [inside_sentence(name_codes(field.label(code))) for code in most]
-        words = "The checks of {what} gave {n} {noun} ({k} {kinds}), most often: {named}."
+        counts = rows.groupby(keys[-1], observed=True)["n"].sum().sort_values(ascending=False, kind="stable")
+        named = [inside_sentence(name_codes(field.label(code))) for code in counts.index[:NAMED]]
+        named += ["and others"] if len(counts) > NAMED else []
+        words = "The checks of {what} gave {n} {noun} ({k} {kinds}): {named}."
         found = trace(format_count(n), name, {})
         paragraphs.append(say(words, what=CHECKED[name], n=found, k=k, named="; ".join(named), **parts))
         shown.append(col.show_table(name, rows, words=shows))

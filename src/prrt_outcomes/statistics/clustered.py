@@ -64,7 +64,7 @@ def fit_clustered(outcome: ArrayLike, design: ArrayLike, cluster: ArrayLike) -> 
                 cov_type="bias_reduced", maxiter=MOST_STEPS
             )
             covariance = np.asarray(fit.cov_params())
-    except (np.linalg.LinAlgError, ValueError):  # statsmodels raises the latter where nothing varies
+    except np.linalg.LinAlgError:
         return None
     if not fit.converged or not np.isfinite(covariance).all():
         return None

@@ -98,7 +98,7 @@ def inside_sentence(name: str) -> str:
     """A label inside a sentence: small first letter, unless it is an abbreviation or a name (`RECIST 1.1`, `Cox`)."""
     return (
         name
-        if name.startswith(NAMES) or len(name) < 2 or not name[1].islower()
+        if name.startswith(NAMES) or len(name) < 2 or not (name[1].islower() or name.startswith("A "))
         else name[0].lower() + name[1:]
     )
 

@@ -152,7 +152,7 @@ def test_crossing_hazards_are_answered_within_the_cohort_and_against_the_control
               "value": 0.5, "low": 0.3, "high": 0.9, "status": "ok"}  # fmt: skip
     found = answers(tables(cox_diagnostics=[own], controls=[quoted]), study).loc["Crossing hazards"]
     assert found["answer"] == "partly"
-    assert "within the cohort (multivariable model): p 0.4" in found["sentence"]
+    assert "within the cohort (multivariable model): p = 0.4" in found["sentence"]
     assert found["sentence"].endswith("they are not tested.")
     borrowed = {
         "control": "second",
@@ -165,4 +165,4 @@ def test_crossing_hazards_are_answered_within_the_cohort_and_against_the_control
     found = answers(given, study).loc["Crossing hazards"]
     assert found["answer"] == "answered"
     assert "one hazard ratio in all periods against" in found["sentence"]
-    assert found["sentence"].endswith("p 0.020.")
+    assert found["sentence"].endswith("p = 0.020.")

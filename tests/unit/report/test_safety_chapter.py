@@ -72,7 +72,7 @@ def test_tables_of_course_shift_and_nadir(tables, study):
     )
     _, shown = write_safety(given, study)
     rows = {table.source: table.rows[0][1] for table in shown}
-    assert rows["lab_course"][1:4] == ["Worst", "3/4", "150.0 (120.0\u2013190.0) 10^9/L"]
+    assert rows["lab_course"][1:4] == ["Worst", "3/4", "150.0 (120.0\u2013190.0) 10⁹/L"]
     assert rows["lab_shifts"][2:] == ["All", "", "3", "", "", "", "", "3"]
     assert rows["lab_nadirs"][-2:] == ["1/2", "41 (30.5\u2013NR)"]
 

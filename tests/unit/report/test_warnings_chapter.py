@@ -36,8 +36,8 @@ def test_each_kind_stands_with_its_count_and_what_follows(study, tables, plain):
     filled = tables(data_warnings=rows, response_warning_counts=[SCANS | {"criterion": "recist_1_1"}])
     paragraphs, (data, scans) = write_warnings(filled, study)
     assert [plain(p) for p in paragraphs] == [
-        "The checks of the data gave 5 warnings (2 different kinds).",
-        "The checks of scans and lesions gave 1 warning (1 kind).",
+        "The checks of the data gave 5 warnings (2 different kinds): hardly possible in this unit; odd.",
+        "The checks of scans and lesions gave 1 warning (1 kind): a target has no usable size at a scan.",
     ]
     assert (data.source, scans.source) == ("data_warnings", "response_warning_counts")
     assert cells(data)[0] == {

@@ -111,7 +111,9 @@ def plot_organ_doses(doses: pd.DataFrame, limits: pd.DataFrame, style: theme.Fig
     rows, limits = doses.astype({"group": str, "organ": str}), pick_rows(limits, quantity="absorbed_dose")
     limits = limits.astype({"organ": str}).drop_duplicates(["organ", "limit_gy"])
     totals = rows.groupby("group", sort=False)["total"].max()
-    labels = {g: f"{name_code('radionuclide', g)} (n\u00a0=\u00a0{n:,.0f})" for g, n in totals.items()}
+    labels = {
+        str(g): f"{name_code('radionuclide', str(g))} (n\u00a0=\u00a0{n:,.0f})" for g, n in totals.items()
+    }
     words = " and ".join(f"{limit:g} Gy" for limit in limits["limit_gy"])
     return (
         p9.ggplot(rows, p9.aes("dose_gy", "proportion", color="group", linetype="group"))

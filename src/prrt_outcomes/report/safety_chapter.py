@@ -160,9 +160,8 @@ def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list
 
     Losses are those by the latest month with `FEWEST_AT_RISK` at risk in every group that had them at the first month.
     """
-    slopes = pick_rows(
-        tables["egfr_slope"], analysis="mixed", phase="all", group_by="radionuclide", status="ok"
-    )
+    told = {"analysis": "mixed", "phase": "all", "group_by": "radionuclide", "status": "ok"}
+    slopes = pick_rows(tables["egfr_slope"], **told)
     events = tables["kidney_events"][tables["kidney_events"]["time_months"].isin(KIDNEY_MONTHS)]
     losses = pick_rows(events, event="either", confirmed="no", group_by="radionuclide")
     losses = losses[losses["n_at_risk"].ge(FEWEST_AT_RISK) & losses["status"].isin(["ok", "no_events"])]
@@ -175,11 +174,8 @@ def _write_kidneys(tables: Mapping[str, pd.DataFrame], level: str) -> tuple[list
             for row in rows.to_dict("records")
         ]
         paragraphs += [tell(name, name, {}, p=join_words(words), m=f"{month:g}")] if words else []
-    parts = {
-        "egfr_slope": tables["egfr_slope"],
-        "kidney_events": events,
-        "organ_doses": tables["organ_doses"],
-    }
+    parts = {name: tables[name] for name in ("egfr_slope", "kidney_events", "organ_doses")}
+    parts["kidney_events"] = events
     own = {name: rows[rows["group_by"].isin(["all", "radionuclide"])] for name, rows in parts.items()}
     return paragraphs, [col.show_table(name, rows, level) for name, rows in own.items() if len(rows)]
 

@@ -52,13 +52,10 @@ def derive_egfr_course(
     """
     graded = graded.drop_duplicates(VALUE)
     creatinine, keys = graded[graded["analyte"].eq("creatinine")], ["patient_id", "sample_date", "value_si"]
-    estimated = derive_egfr_samples(creatinine, patients, first_cycles, equation)[0].query(
-        "analyte == 'egfr'"
-    )
-    measured = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)]
-    measured = measured[
-        ~pd.MultiIndex.from_frame(measured[keys]).isin(pd.MultiIndex.from_frame(estimated[keys]))
-    ]
+    estimated, _ = derive_egfr_samples(creatinine, patients, first_cycles, equation)
+    estimated = estimated[estimated["analyte"].eq("egfr")]
+    measured, same = graded[graded["analyte"].eq("egfr") & graded["value_si"].gt(0)], estimated[keys]
+    measured = measured[~pd.MultiIndex.from_frame(measured[keys]).isin(pd.MultiIndex.from_frame(same))]
     beside = measured["patient_id"].isin(estimated.loc[estimated["phase"].ne("before"), "patient_id"])
     rows = pd.concat([estimated, measured[~beside]])
     kept = rows[rows["phase"].ne("before")].astype({"patient_id": "string"})
@@ -212,11 +209,7 @@ def derive_kidney_times(course: pd.DataFrame, days: pd.DataFrame) -> tuple[pd.Da
         rows = pd.DataFrame({"time_months": first.fillna(at_risk) / DAYS_PER_MONTH, "code": code})
         parts.append(rows.assign(event=event, confirmed=confirmed).reset_index())
     counts = course["patient_id"].nunique(), len(last), len(followed), len(followed) - int(low.sum())
-    reasons = (
-        "none at baseline",
-        "nothing known after the baseline",
-        "below 30 at baseline, no fall below 30",
-    )
+    reasons = "none at baseline", "nothing known after the baseline", "below 30 at baseline, no fall below 30"
     return pd.concat(parts, ignore_index=True), _count_losses("patients", counts, reasons)
 
 
@@ -328,37 +321,29 @@ def summarise_dose_distribution(doses: pd.DataFrame, groups: pd.DataFrame, names
 
 
 def follow_kidneys(
-    graded: pd.DataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    groups: pd.DataFrame,
-    observed: PatientDates,
-    study: Study,
+    tables: Mapping[str, pd.DataFrame], groups: pd.DataFrame, observed: PatientDates, study: Study
 ) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Tables of kidney function and of doses to kidneys and marrow, and what they leave out.
 
-    `graded`: table `lab_grades`; `tables`: patients, cycles; `groups`: patient_id and the groupings; `observed`: as
-    `derive_observation`.
+    `tables`: lab_grades, patients, cycles; `groups`: patient_id and the groupings; `observed`: as `derive_observation`.
     """
-    safety, level, first_cycles = (
-        study.safety,
-        study.analysis.confidence.level,
-        observed.patients["first_cycle"],
-    )
+    safety, level = study.safety, study.analysis.confidence.level
+    patients, first_cycles, cycles = tables["patients"], observed.patients["first_cycle"], tables["cycles"]
     own = groups.astype({"patient_id": "string"}).set_index("patient_id")
     names = [WHOLE, *map(str, own)]
-    course, losses = derive_egfr_course(graded, tables["patients"], first_cycles, safety.egfr_equation)
-    cycles, further = tables["cycles"], [name for name in FURTHER if name in names]
+    course, losses = derive_egfr_course(tables["lab_grades"], patients, first_cycles, safety.egfr_equation)
+    further = [name for name in FURTHER if name in names]
     doses, without_dose = derive_organ_doses(cycles)
     made = {"organ_doses": summarise_organ_doses(doses, own, names, level)}
     made["organ_dose_distribution"] = summarise_dose_distribution(doses, own, further)
     if course.empty:
         return made, [*losses, *without_dose]
     since = (cycles["cycle_date"] - cycles["patient_id"].astype("string").map(first_cycles)).dt.days
-    until = derive_organ_doses(cycles[since <= safety.activity_landmark_months * DAYS_PER_MONTH])[0]
+    until = derive_organ_doses(
+        cycles.loc[since.astype("float64") <= safety.activity_landmark_months * DAYS_PER_MONTH]
+    )[0]
     days, last = derive_observed_days(observed), course.groupby("patient_id")["days"].max()
-    early = flag_ended_early(
-        last, days, safety.egfr_schedule_months
-    )  # patients with a value, as in the course
+    early = flag_ended_early(last, days, safety.egfr_schedule_months)
     own = own.reindex(last.index).assign(ended_early=early, kidney_dose_gy=until["kidney", "absorbed_dose"])
     slopes = summarise_slopes(course, own, names, safety, level)
     times, without = derive_kidney_times(course, days)

@@ -77,7 +77,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             "lab_course": course.summarise_lab_course(graded),
             "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
         }
-    followed, lost = follow_kidneys(made["lab_grades"], tables, by_patient, observed, study)
+    followed, lost = follow_kidneys(tables | {"lab_grades": made["lab_grades"]}, by_patient, observed, study)
     made, losses = made | followed, [*losses, *lost]
     if "adverse_events" not in absent:
         made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)

@@ -96,7 +96,7 @@ def test_late_toxicity_before_a_retreatment_counts_in_the_period_before():
     course = summarise_lab_course(graded).query("analyte == 'platelets'").set_index("moment")["median"]
     assert course[["baseline", "worst", "last"]].tolist() == [200, 40, 40]
     first = periods().groupby("patient_id")["first_cycle"].min()
-    egfr, dropped = derive_egfr_course(graded, first)
+    egfr, dropped = derive_egfr_course(graded, people, first, "ckd_epi_2021")
     assert len(egfr) == 1
     assert (dropped[0]["n_before"], dropped[0]["n_lost"]) == (1, 0)
 

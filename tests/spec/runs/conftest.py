@@ -47,9 +47,13 @@ def _check_table(table, schema):
     for field in schema.fields:
         yield from _check_column(table[field.name], field)
         if field.estimate:
-            yield from _check_estimate(table[field.name], table[list(field.estimate)].ne(""))
+            yield from _check_estimate(table[field.name], table[list(field.estimate)])
     for part, whole in COUNTS:
         there = {part, whole} <= set(table.columns)
+        if (
+            whole == "n_at_risk" and "competing_events" in table
+        ):  # events until then, at risk just before then
+            continue
         if there and (pd.to_numeric(table[part]) > pd.to_numeric(table[whole])).any():
             yield f"{part} is over {whole}"
     if "status" in table:
@@ -62,13 +66,14 @@ def _check_table(table, schema):
                 yield f"{column} is empty and nothing says why"
 
 
-def _check_estimate(status, filled):
-    """A status that says so has an estimate, every other has none."""
-    is_there = status.isin(WITH_ESTIMATE)
+def _check_estimate(status, values):
+    """A status that says so has an estimate, every other has none; without events an incidence is 0."""
+    is_there, filled = status.isin(WITH_ESTIMATE), values.ne("")
     name = filled.columns[0]
+    is_none = status.eq("no_events") & pd.to_numeric(values[name], errors="coerce").eq(0)
     if (is_there & ~filled.any(axis=1)).any():
         yield f"{status.name}: {name} is empty and {sorted(set(status[is_there & ~filled.any(axis=1)]))}"
-    wrong = ~is_there & ~status.isin(OF_THE_CURVE) & filled[name]
+    wrong = ~is_there & ~status.isin(OF_THE_CURVE) & ~is_none & filled[name]
     if wrong.any():
         yield f"{status.name}: {name} is there and {sorted(set(status[wrong]))}"
 

@@ -48,13 +48,10 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     base = rows[rows["kind"].eq(codes.BASELINE) & rows["role"].eq(codes.TARGET)]
     initial = chosen[chosen["period"].eq(1)]
     base = base[base["course"].isin(initial.index)].reset_index(drop=True)
-    without = initial[
-        ~initial.index.isin(scans.loc[scans["kind"].eq(codes.BASELINE) & scans["has_lesions"], "course"])
-    ]
-    targets = known["lesions"].loc[
-        known["lesions"]["role"].eq("target"), ["patient_id", "reader", "lesion_id"]
-    ]
-    unread = targets.astype(str).merge(without[["patient_id", "reader"]].astype(str)).drop_duplicates()
+    read = scans.loc[scans["kind"].eq(codes.BASELINE) & scans["has_lesions"], "course"]
+    without = initial.loc[~initial.index.isin(read), ["patient_id", "reader"]].astype(str)
+    targets = known["lesions"][known["lesions"]["role"].eq("target")].astype(dict.fromkeys(without, str))
+    unread = len(targets.merge(without).drop_duplicates(["patient_id", "lesion_id"]))
     periods, by_lesion = tables["treatment_periods"], ["patient_id", "lesion_id"]
     treated = periods[periods["period"].eq(1)].set_index("patient_id")
     start, therapy = (scans["course"].map(courses[name]) for name in ("first_cycle", "new_therapy_date"))
@@ -66,7 +63,7 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     later = later.drop_duplicates("series").set_index("series")
     after, by_course = base["series"].map(later["size"]), base["course"].map
     several = treated["several_radionuclides"].fillna(False).to_numpy(bool)
-    patient, whole = by_course(courses["patient_id"]), len(base) + len(unread)
+    patient = by_course(courses["patient_id"])
     reasons = {
         "several radionuclides were given": patient.isin(treated.index[several]),
         "lesions of the course contradict each other": by_course(courses["fault"]).ne(""),
@@ -75,7 +72,7 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
         "not evaluated at that scan": after.isna(),
     }
     keep, step = pd.Series(True, base.index), ("lesions", "rows", "radionuclides: change of lesions")
-    losses = [attrition_row(*step, NO_BASELINE, whole, len(unread))]
+    losses = [attrition_row(*step, NO_BASELINE, len(base) + unread, unread)]
     for reason, lost in reasons.items():
         losses.append(attrition_row(*step, reason, int(keep.sum()), int((keep & lost).sum())))
         keep &= ~lost
@@ -83,15 +80,9 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     at = by_course(months[nearest.index].set_axis(nearest["course"]))
     found = base.assign(patient_id=patient, change=after / base["size"] - 1, months=at)[keep]
     organ = found["organ"].astype(object).fillna("not recorded").str.strip().str.lower()
-    found = found.assign(
-        radionuclide=found["patient_id"].map(treated["radionuclide"].astype(str)), organ=organ
-    )
-    found = (
-        found.astype({"lesion_id": str})
-        .join(dose, on=by_lesion)
-        .rename(columns={"size": "diameter_mm"})
-        .reset_index(drop=True)
-    )
+    nuclide = found["patient_id"].map(treated["radionuclide"].astype(str))
+    found = found.assign(radionuclide=nuclide, organ=organ).astype({"lesion_id": str})
+    found = found.join(dose, on=by_lesion).rename(columns={"size": "diameter_mm"}).reset_index(drop=True)
     return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "months", "dose_gy"]], losses
 
 
@@ -106,10 +97,7 @@ def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.Data
         for size, (low, high) in SIZE_CLASSES.items():
             part = own[own["diameter_mm"].between(low, high, inclusive="left")]
             row = {"radionuclide": name, "size_class": size}
-            row |= {
-                "median_diameter_mm": part["diameter_mm"].median(),
-                "median_months": part["months"].median(),
-            }
+            row["median_diameter_mm"], row["median_months"] = part[["diameter_mm", "months"]].median()
             fit = fit_clustered(part["change"], np.ones((len(part), 1)), part["patient_id"])
             found = _describe(fit, 0, confidence) if fit is not None else {"status": "too_few"}
             rows.append(row | _count(part) | found)

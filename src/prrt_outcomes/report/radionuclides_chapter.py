@@ -63,11 +63,11 @@ def _compare(tests: pd.DataFrame, level: str) -> Iterator:
         ends = [numbers.format_number(100 * row[key]) for key in ("estimate", "low", "high")]
         names["shown"] = "no dependence on size is shown; one within the interval is not excluded"
         if not row["low"] <= 0 <= row["high"]:
-            more = "more" if row["estimate"] < 0 else "less"
-            names["shown"] = (
-                "the larger the lesion, the {} it shrank after {nuclide} compared with {against}".format(
-                    more, **names
-                )
+            more = (
+                "the larger the lesion, the more"
+                if row["estimate"] < 0
+                else "the larger the lesion, the less"
             )
+            names["shown"] = f"{more} it shrank after {names['nuclide']} compared with {names['against']}"
         change = trace(f"{ends[0]} ({level} CI {ends[1]} to {ends[2]})", "lesion_change_test", row)
         yield tell("by_size", "lesion_change_test", row, e=change, **names)

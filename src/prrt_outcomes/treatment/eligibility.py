@@ -142,9 +142,8 @@ def summarise_by_cycle(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     whole, any_known, n = table["item"].eq(ALL_CONDITIONS), table["known"] > 0, table["n"]
     unknown, total = table["size"] - table["known"], table["known"].mask(whole & any_known, table["size"])
     low, _ = compute_clopper_pearson(n.to_numpy(), total.to_numpy(), level)
-    _, high = compute_clopper_pearson(
-        (n + unknown.where(whole & any_known, 0)).to_numpy(), total.to_numpy(), level
-    )
+    most = (n + unknown.where(whole & any_known, 0)).to_numpy()
+    _, high = compute_clopper_pearson(most, total.to_numpy(), level)
     found = table.assign(total=total, n_unknown=unknown, proportion=n / total.where(any_known), low=low)
     return found.assign(high=high, status=np.where(any_known, "ok", "too_few")).drop(
         columns=["known", "size"]

@@ -37,7 +37,8 @@ def test_losses_are_those_by_the_latest_month_with_ten_at_risk(more, month):
     n = [count for _, m, count in [*at_risk, *more] if m == month and count >= 10]
     assert text == (
         f"Within {month} months 8% (95% CI 4–15%) after ¹⁷⁷Lu ({n[0]} still at risk) and 8% (95% CI 4–15%) after ⁹⁰Y "
-        f"({n[1]} still at risk) lost 40% of eGFR or fell below 30, with death as a competing event."
+        f"({n[1]} still at risk) lost 40% of eGFR or had an eGFR below 30 mL/min/1.73 m², "
+        "with death as a competing event."
     )
 
 

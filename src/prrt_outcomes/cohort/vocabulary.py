@@ -47,7 +47,7 @@ def extend_vocabulary(own: Vocabulary) -> Words:
     for column, known in load_vocabulary().items():
         added = getattr(own, column).model_dump()
         added["names"] = {fold(name): code for code, names in added["names"].items() for name in names}
-        extended[column] = known | {
+        extended[column] = dict(known) | {
             section: _extend(known[section], words) for section, words in added.items()
         }
     return extended
@@ -161,9 +161,11 @@ def check_term_groups(events: pd.DataFrame, own: Vocabulary) -> Iterator[Problem
     decided = {fold(name) for names in own.term_group.names.values() for name in names}
     in_doubt = re.compile("|".join(load_vocabulary()["term_group"]["in_doubt"]))
     uncounted = events[events["term_group"].isin([OTHER, SECOND])]
-    for (term, group), n in uncounted.groupby(["term", "term_group"], observed=True).size().items():
+    counts = uncounted.groupby(["term", "term_group"], observed=True).size()
+    for row in counts.reset_index(name="n").to_dict("records"):
+        term = str(row["term"])
         if in_doubt.search(fold(term)) and fold(term) not in decided:
-            named = {"events": count_words(n, "event"), "term": term, "group": group}
+            named = {"events": count_words(row["n"], "event"), "term": term, "group": row["term_group"]}
             yield tell("myeloid_in_doubt", "adverse_events", None, "term", term, **named)
 
 

@@ -74,7 +74,7 @@ def tabulate_incidence(
     )
     none = known & (ticks > 0) & (table["cumulative_incidence"] <= 0)
     highest = compute_clopper_pearson(np.zeros_like(at_risk), at_risk, interval.level)[1]
-    table["low"], table["high"] = table["low"].mask(none, 0.0), table["high"].mask(none, highest)
+    table["low"], table["high"] = np.where(none, 0.0, table["low"]), np.where(none, highest, table["high"])
     table[~known] = np.nan
     status = np.select([~known, table["cumulative_incidence"] <= 0], ["too_few", "no_events"], "ok")
     by_then = rows.time_months <= ticks[:, None] + NEAR

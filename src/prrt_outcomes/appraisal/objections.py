@@ -291,7 +291,10 @@ def _competing(tables: Tables, study: Study) -> list[Part]:
     until = pick_rows(table[table["time_months"].le(month)], group_by="all")
     for endpoint in until["endpoint"].unique():
         causes = pick_rows(until, endpoint=endpoint).drop_duplicates("cause", keep="last").to_dict("records")
-        shown = [f"{SHARE(row['cumulative_incidence'])} ({name_term(row['cause'])})" for row in causes]
+        shown = [
+            f"{SHARE(row['cumulative_incidence'])} ({inside_sentence(name_term(row['cause']))})"
+            for row in causes
+        ]
         words = f"{_title(study, endpoint)}: cumulative incidence at {NUMBER(month, 0)} months {_join(shown)}"
         parts.append(_part(words, "competing_risks", causes[0], causes[0]["cumulative_incidence"]))
     return parts or [LACKING]

@@ -12,6 +12,20 @@ from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import name_code
 
 
+def _show_change(row: dict) -> str:
+    ends = [row[key] for key in ("estimate", "low", "high")]
+    is_test = pd.isna(row["estimate"]) and pd.notna(row["p_value"])  # of several coefficients together
+    return "" if is_test else numbers.format_interval(*ends, numbers.format_percent, status=row["status"])
+
+
+SHOWS: dict = {
+    "change": _show_change,
+    "bootstrap": lambda row: numbers.format_range(
+        row["bootstrap_low"], row["bootstrap_high"], numbers.format_percent
+    ),
+}
+
+
 def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter."""
     shown = {name: tables[name] for name in ("lesion_change", "lesion_change_test", "absorbed_fraction")}
@@ -20,7 +34,7 @@ def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs = [*_describe(few, shown["lesion_change"]), *_compare(shown["lesion_change_test"], level)]
     return paragraphs, [
-        show_table(name, frame, level, most_open=30 * (frame is not few))
+        show_table(name, frame, level, SHOWS, most_open=30 * (frame is not few))
         for name, frame in shown.items()
         if len(frame)
     ]

@@ -302,7 +302,7 @@ def _competing(tables: Tables, study: Study) -> list[Part]:
 
 def _multiplicity(tables: Tables, study: Study) -> list[Part]:
     """How many p-values the tables hold, in all their columns; one that stands in several rows of a column is one."""
-    columns = [(name, column) for name in tables for column in tables[name] if "p_value" in column]
+    columns = [(name, column) for name in tables for column in map(str, tables[name]) if "p_value" in column]
     found = pd.Series([tables[name][column].nunique() for name, column in columns], [c[0] for c in columns])
     counts = found.drop("multiplicity", errors="ignore").groupby(level=0).sum()
     total, largest, family = int(counts.sum()), str(counts.idxmax()), tables["multiplicity"]

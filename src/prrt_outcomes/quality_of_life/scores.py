@@ -162,7 +162,7 @@ def derive_deterioration(
         day = later[later[definition]].groupby(OF_PATIENT)["days"].min()
         times = at_risk.join(day.rename("event_day"), on=OF_PATIENT).join(last.rename("last"), on=OF_PATIENT)
         last_score, observed = times["last"].fillna(0.0), times["patient_id"].map(patients["last_day"])
-        end = np.fmax(np.minimum(last_score + settings.death_days, observed), last_score)
+        end = observed.clip(upper=last_score + settings.death_days).fillna(last_score).clip(lower=last_score)
         died = times["patient_id"].map(patients["death_day"]) <= end
         event = np.select([times["event_day"].notna(), died], [1, 2], 0)
         days = times["event_day"].fillna(end).clip(lower=0.5)

@@ -9,6 +9,7 @@ from prrt_outcomes.safety.kidney import summarise_slopes
 from prrt_outcomes.simulate.history import draw_history
 from prrt_outcomes.simulate.safety_tables import derive_labs
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
+from prrt_outcomes.study.model import SafetySettings
 
 SETTINGS = SimulationSettings()
 UNITS = {"mg/dL": 88.42, "umol/L": 1.0}
@@ -86,7 +87,7 @@ def test_the_slope_of_egfr_recovers_the_share_lost_a_year(lu177, y90):
     )
     nuclide = np.where(history.regimen.starts_with_y90, "90Y", "177Lu")
     groups = pd.DataFrame({"radionuclide": nuclide, "ended_early": False, "kidney_dose_gy": np.nan})
-    found = summarise_slopes(course, groups, ["radionuclide"], 6.0, 0.95)
+    found = summarise_slopes(course, groups, ["radionuclide"], SafetySettings(), 0.95)
     percent = found[found["egfr_at_start"].notna()].set_index("group")["percent_per_year"]
     assert percent["177Lu"] == pytest.approx(-100 * lu177, rel=0.15)
     assert percent["90Y"] == pytest.approx(-100 * y90, rel=0.15)

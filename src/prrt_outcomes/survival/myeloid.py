@@ -72,7 +72,7 @@ def tabulate_incidence(
             "high": np.append(np.nan, curve.upper)[place],
         }
     )
-    none = known & (ticks > 0) & (table["cumulative_incidence"] <= 0)
+    none = (at_risk > 0) & (ticks > 0) & (table["cumulative_incidence"] <= 0)
     highest = compute_clopper_pearson(np.zeros_like(at_risk), at_risk, interval.level)[1]
     table["low"], table["high"] = np.where(none, 0.0, table["low"]), np.where(none, highest, table["high"])
     table[~known] = np.nan

@@ -13,9 +13,13 @@ from prrt_outcomes.wording.terms import name_code
 
 
 def _show_change(row: dict) -> str:
-    ends = [row[key] for key in ("estimate", "low", "high")]
-    is_test = pd.isna(row["estimate"]) and pd.notna(row["p_value"])  # of several coefficients together
-    return "" if is_test else numbers.format_interval(*ends, numbers.format_percent, status=row["status"])
+    value, low, high = (row[key] for key in ("estimate", "low", "high"))
+    is_test = pd.isna(value) and pd.notna(row["p_value"])  # of several coefficients together
+    return (
+        ""
+        if is_test
+        else numbers.format_interval(value, low, high, numbers.format_percent, status=row["status"])
+    )
 
 
 SHOWS: dict = {

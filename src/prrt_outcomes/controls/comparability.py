@@ -176,8 +176,9 @@ def _criterion(control: Description, rules: EndpointRules) -> dict:
 def _scan_interval(cohort: Profile, control: Description) -> dict:
     ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
     shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
-    known = theirs is not None and np.isfinite(ours)
-    same, rarer = (abs(ours / theirs - 1) <= CLOSE_INTERVAL, ours > theirs) if known else (None, False)
+    same, rarer = None, False
+    if theirs is not None and np.isfinite(ours):
+        same, rarer = bool(abs(ours / theirs - 1) <= CLOSE_INTERVAL), ours > theirs
     words = "our" if rarer else "the control's"
     return _rate("scan_interval", *shown, same, _favour(rarer), rarer=words)
 

@@ -299,8 +299,9 @@ def check_order(frame: pd.DataFrame, dates: PatientDates, definition: EndpointDe
     if definition.origin == "diagnosis":
         for patient, row in frame[here & (origin > first)].iterrows():
             line, value = dates.lines["patients"].get(str(patient)), f"{patient}: {row.origin_date.date()}"
-            named = {"words": "the first cycle", "day": row.first_cycle.date()}
-            problems.append(tell("lies_after", "patients", line, "diagnosis_date", value, **named))
+            day = row.first_cycle.date()
+            place = ("patients", line, "diagnosis_date", value)
+            problems.append(tell("lies_after", *place, words="the first cycle", day=day))
     if problems:
         raise InputError(problems)
 

@@ -15,11 +15,9 @@ from prrt_outcomes.wording.terms import name_code
 def _show_change(row: dict) -> str:
     value, low, high = (row[key] for key in ("estimate", "low", "high"))
     is_test = pd.isna(value) and pd.notna(row["p_value"])  # of several coefficients together
-    return (
-        ""
-        if is_test
-        else numbers.format_interval(value, low, high, numbers.format_percent, status=row["status"])
-    )
+    if is_test:
+        return ""
+    return numbers.format_interval(value, low, high, numbers.format_percent, status=row["status"])
 
 
 SHOWS: dict = {

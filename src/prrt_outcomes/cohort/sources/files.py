@@ -26,7 +26,7 @@ class FileKind:
 
 FILES: dict = yaml.safe_load(Path(__file__).with_name("files.yaml").read_text("utf-8"))
 KINDS = tuple(
-    FileKind(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in own.items()})
+    FileKind(name, tuple(own["suffixes"]), tuple(own.get("settings", ())), own.get("is_typed", True))
     for name, own in FILES["kinds"].items()
 )
 

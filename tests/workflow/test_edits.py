@@ -39,7 +39,11 @@ def edit(path, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "rules"),
     [
-        ("figures: {", "safety: {late_after_days: 77}\nfigures: {", {"safety", "figures_safety"}),
+        (
+            "figures: {",
+            "safety: {late_after_days: 77}\nfigures: {",
+            {"safety", "figures_safety", "appraisal"},
+        ),
         ("dpi: 72", "dpi: 80", FIGURES),
         ("title: Thirty", "title: All thirty", FIGURES),
     ],
@@ -98,7 +102,7 @@ def test_data_that_are_older_than_the_results_are_data_all_the_same(project):
 def test_an_edited_line_of_code_reruns_its_stage(project):
     path = project.code / "safety" / "stage.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nLATE_EDIT = 1\n", encoding="utf-8")
-    assert project.would_run("tiny") == {"safety", "figures_safety"} | CLOSING
+    assert project.would_run("tiny") == {"safety", "figures_safety", "appraisal"} | CLOSING
 
 
 def test_edited_code_of_all_stages_reruns_all(project):
@@ -109,7 +113,7 @@ def test_edited_code_of_all_stages_reruns_all(project):
 
 def test_an_edited_schema_reruns_the_stages_of_its_table(project):
     edit(project.folder / "data_schema" / "results" / "safety_grades.yaml", "title: ", "title: All ")
-    assert project.would_run("tiny") == {"safety", "figures_safety"} | CLOSING
+    assert project.would_run("tiny") == {"safety", "figures_safety", "appraisal"} | CLOSING
 
 
 def test_an_output_that_was_removed_is_made_again(project):

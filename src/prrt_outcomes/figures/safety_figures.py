@@ -61,8 +61,9 @@ def _draw_incidences(
         top = next(top for top in TOPS if top >= highest)
         at_risk = part[part["time_months"].isin(np.floor(part["time_months"]))]
         p_value = next(iter(part["gray_p_value"].dropna()), None) if "gray_p_value" in part else None
+        known = part[part["cumulative_incidence"].notna()]
         plot = plot_cumulative_incidence(
-            part, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
+            known, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
         )
         words: dict = {"group_by": group_by, "title": title, "by_group": by, "after": after}
         yield make_figure(table, plot, leading=not start, **words)
@@ -92,11 +93,12 @@ def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
         p9.position_dodge(width=1.2),
         "Points: means of patients with a value then; lines: mixed model",
     )
+    fitted = rows[rows["fitted"].notna()]
     return (
         p9.ggplot(rows, p9.aes("time_months", "mean", color="group"))
         + p9.geom_linerange(p9.aes(ymin="low", ymax="high"), position=dodge, size=0.5, show_legend=False)
         + p9.geom_point(position=dodge, size=1.4, show_legend=False)
-        + p9.geom_line(p9.aes(y="fitted", linetype="group"), size=style.line)
+        + [p9.geom_line(fitted, p9.aes(y="fitted", linetype="group"), size=style.line)][: len(fitted)]
         + theme.group_scales(groups, labels, colours)
         + theme.scale_x(breaks=month_ticks(float(rows["time_months"].max())))
         + theme.dress(

@@ -24,7 +24,7 @@ from prrt_outcomes.treatment.periods import derive_periods, summarise_cycle_days
 INPUTS = ("patients", "cycles", "therapies", "labs")
 OUTPUTS = ("treatment_periods", "eligibility", "cycle_eligibility", "monitoring", "treatment_delivery")
 UNIT_UNKNOWN = "unit not known for the analyte, and no upper limit"
-SETTINGS = ("treatment", "analysis", "safety")
+SETTINGS = ("treatment", "analysis", "safety.egfr_equation")
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

@@ -79,11 +79,14 @@ def test_the_tables_keep_to_their_schema(finished, faults_of):
 def test_models_carry_the_counts_of_their_complete_cases(read, patients):
     cox, fits = read("cox"), read("cox_fit").set_index(["endpoint", "model"])
     for (endpoint, model), rows in cox.groupby(["endpoint", "model"], sort=False):
-        parts = [part for _, part in rows.groupby("term")] if model == "univariable" else [rows]
+        parts = [part for _, part in rows.groupby("term")] if model.startswith("univariable") else [rows]
         for part in parts if model != "multivariable_imputed" else ():
             assert part[SIZES].fillna(-1).astype(int).to_numpy().tolist() == recount(patients[endpoint], part)
             label = f"univariable: {part['term'].iloc[0]}" if model == "univariable" else model
-            assert fits.loc[(endpoint, label), ["n", "events"]].tolist() == part.iloc[0][SIZES[4:]].tolist()
+            if not model.endswith("_firth"):
+                assert (
+                    fits.loc[(endpoint, label), ["n", "events"]].tolist() == part.iloc[0][SIZES[4:]].tolist()
+                )
     imputed = cox[cox["model"].eq("multivariable_imputed")]
     for (endpoint, _), part in imputed.groupby(["endpoint", "term"]):
         assert part["n_model"].eq(len(patients[endpoint])).all()
@@ -225,7 +228,9 @@ def test_a_covariate_has_one_reference_in_all_tables(read):
         covariate = next((column for column in ("term", "group_by") if column in columns), None)
         if covariate and "reference" in columns:
             table = read(name)
-            own = table[table["reference"].ne("")]
+            own = table[
+                table["reference"].ne("") & ~table[covariate].astype(str).str.startswith("interaction")
+            ]
             found |= set(zip(own[covariate], own["reference"], strict=True))
     assert found == {
         ("sex", "female"),

@@ -253,7 +253,7 @@ def test_a_table_that_stands_twice_is_refused(make_folder):
     (folder / "DEATH.tsv").write_text("person_id\tdeath_date\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
         plan_omop([folder], None)
-    assert [p.problem for p in caught.value.problems] == ["a table occurs twice"]
+    assert [p.problem for p in caught.value.problems] == ["a table is given twice"]
 
 
 def test_a_broken_file_is_named(make_folder):

@@ -61,8 +61,9 @@ def pick_flow(attrition: pd.DataFrame, primary: str) -> pd.DataFrame:
     """Losses on the way to the analysis of one endpoint; those of the other analyses are in the table only."""
     step = attrition["step"].astype(str)
     stage = step.str.split(":").str[0]
-    own = step.str.match(rf"survival: {primary}(?: |,|$)")
-    return attrition[stage.isin(BEFORE_ANALYSIS) | own]
+    of_one = step.str.match(r"(?:endpoints|survival): \w+(?: |,|$)") & ~step.str.match("endpoints: reported")
+    own = step.str.match(rf"(?:endpoints|survival): {primary}(?: |,|$)")
+    return attrition[(stage.isin(BEFORE_ANALYSIS) & ~of_one) | own]
 
 
 def list_flow(attrition: pd.DataFrame) -> list[tuple[str, int, int, list[tuple[str, int]]]]:

@@ -112,7 +112,10 @@ def data_checksums():
 
 def settings(*keys):
     """Settings that a step uses, as sorted JSON; a function, since braces of a plain text would be wildcards."""
-    sections = {key.partition(".")[0]: {key.partition(".")[2]} if "." in key else True for key in keys}
+    sections = {
+        key.partition(".")[0]: {key.partition(".")[2]} if "." in key else True
+        for key in keys
+    }
     text = json.dumps(STUDY.model_dump(mode="json", include=sections), sort_keys=True)
     return lambda wildcards: text
 

@@ -52,6 +52,7 @@ class Code:
         self._book = book
         self._known = _read_book(book) if book is not None else {}
         self._current: dict[str, Module] = {}
+        self._files: dict[Path, list[Path]] = {}
 
     def module(self, name: str) -> Module:
         """Return one module; FileNotFoundError when it does not exist."""
@@ -89,12 +90,18 @@ class Code:
         digest = hashlib.sha256()
         for name in closure:
             digest.update(f"{name} {self.module(name).digest}\n".encode())
-        for path in [*_data_files(closure), *sorted(set(schemas))]:
+        for path in [*self._list_data_files(closure), *sorted(set(schemas))]:
             digest.update(f"{path.name} ".encode() + path.read_bytes())
         foreign = {library for name in closure for library in self.module(name).foreign}
         for library in sorted(foreign.intersection(DISTRIBUTIONS)):
             digest.update(f"{library} {read_version(library)}\n".encode())
         return digest.hexdigest()[:16]
+
+    def _list_data_files(self, names: Iterable[str]) -> list[Path]:
+        """Files that are not code beside the modules, or in folders beside them that hold no code."""
+        folders = {path.parent for name in names if (path := find_module(name))} - {PACKAGE_FOLDER}
+        self._files |= {folder: _list_folder(folder) for folder in folders - self._files.keys()}
+        return sorted(path for folder in folders for path in self._files[folder])
 
     def write_book(self) -> None:
         """Write what was read to the book, if it differs from what stands there."""
@@ -141,14 +148,18 @@ def read_declaration(name: str, constant: str) -> tuple[str, ...]:
     Raises ValueError when the module does not assign a plain tuple of names to it.
     """
     path = find_module(name)
-    nodes = ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body if path else []
-    for node in nodes:
+    for node in _parse_text(path.read_text(encoding="utf-8")).body if path else []:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
             return tuple(ast.literal_eval(node.value))
     raise ValueError(f"{name} does not assign a plain tuple to {constant}")
+
+
+@cache
+def _parse_text(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 @cache
@@ -228,16 +239,12 @@ def _hash_code(code: CodeType) -> bytes:
     return digest.digest()
 
 
-def _data_files(names: Sequence[str]) -> list[Path]:
-    """Files that are not code beside the modules, or in folders beside them that hold no code."""
-    folders = {path.parent for name in names if (path := find_module(name))} - {PACKAGE_FOLDER}
+def _list_folder(folder: Path) -> list[Path]:
+    """Files of a folder and of those in it without code, that are not code."""
     found: set[Path] = set()
-    for folder in folders:
-        for entry in folder.iterdir():
-            if entry.is_file():
-                found.add(entry)
-            elif entry.name != "__pycache__" and not list(entry.glob("*.py")):
-                found.update(path for path in entry.rglob("*") if path.is_file())
-    return sorted(
-        path for path in found if path.suffix not in CODE_SUFFIXES and not path.name.startswith(".")
-    )
+    for entry in folder.iterdir():
+        if entry.is_file():
+            found.add(entry)
+        elif entry.name != "__pycache__" and not list(entry.glob("*.py")):
+            found.update(path for path in entry.rglob("*") if path.is_file())
+    return [path for path in found if path.suffix not in CODE_SUFFIXES and not path.name.startswith(".")]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RESULT_FOLDERS = ("cohort", "derived", "per_patient", "tables")
 README, SIGN = "README.md", "<!-- Written by prrt-outcomes. -->"
 INPUTS_FILE = Path(".snakemake") / "inputs.json"  # of a results folder: what its run began with
+STUDY_PLACE = (
+    Path(".snakemake") / "study.json"
+)  # of a results folder: where its study stands as seen from there
 MADE_FOLDER = Path(".snakemake") / "made"  # of a results folder: what each of its steps left
 
 
@@ -36,7 +39,7 @@ def list_data_files(study: Study, study_file: Path) -> list[Path]:
 def describe_inputs(study_file: Path, files: Iterable[Path]) -> dict[str, str]:
     """Checksum of a study file and of files of its tables, by path as seen from the study; empty where absent."""
     return {
-        os.path.relpath(path, study_file.parent): _checksum(path) if path.is_file() else ""
+        os.path.relpath(path, study_file.parent): hash_file(path) if path.is_file() else ""
         for path in (study_file, *files)
     }
 
@@ -45,6 +48,12 @@ def write_inputs(results: Path, inputs: Mapping[str, str]) -> None:
     """Note in a results folder with which inputs a run begins; each of its steps holds against it what it reads."""
     with replace_when_whole(results / INPUTS_FILE, mark=str(os.getpid())) as unfinished:
         unfinished.write_text(json.dumps(inputs), encoding="utf-8")
+
+
+def note_study(results: Path, study_file: Path) -> None:
+    """Note in a results folder where the study file of its run stands."""
+    with replace_when_whole(results / STUDY_PLACE, mark=str(os.getpid())) as unfinished:
+        unfinished.write_text(json.dumps(os.path.relpath(study_file, results)), encoding="utf-8")
 
 
 def list_removed_inputs(results: Path, study_file: Path) -> list[str]:
@@ -84,7 +93,7 @@ def _refuse_changed(names: Sequence[str]) -> None:
 def note_made(results: Path, step: str, paths: Iterable[Path]) -> None:
     """Note the files that a step left in a results folder, for those that read them."""
     marks = _read_marks(paths)
-    made = {path.relative_to(results).as_posix(): (_checksum(path), *marks[path]) for path in marks}
+    made = {path.relative_to(results).as_posix(): (hash_file(path), *marks[path]) for path in marks}
     with replace_when_whole(results / MADE_FOLDER / f"{step}.json") as unfinished:
         unfinished.write_text(json.dumps(made), encoding="utf-8")
 
@@ -114,7 +123,7 @@ def hold_made(results: Path, names: Iterable[str]) -> None:
         name
         for name, (checksum, *noted) in sorted(chosen.items())
         if (path := results / name) not in marks
-        or (list(marks[path]) != noted and _checksum(path) != checksum)
+        or (list(marks[path]) != noted and hash_file(path) != checksum)
     ]
     if odd:
         anew = dict.fromkeys(Path(n).parent.as_posix() if n.startswith("figures/") else n for n in odd)
@@ -175,8 +184,8 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
         "code": Code(results / BOOK).fingerprint(list_run_modules()),
         "python": platform.python_version(),
         "libraries": {name: version for name in DISTRIBUTIONS if (version := read_version(name))},
-        "inputs": {os.path.relpath(path, study_file.parent): _checksum(path) for path in inputs},
-        "outputs": {path.relative_to(results).as_posix(): _checksum(path) for path in produced},
+        "inputs": {os.path.relpath(path, study_file.parent): hash_file(path) for path in inputs},
+        "outputs": {path.relative_to(results).as_posix(): hash_file(path) for path in produced},
     }
 
 
@@ -186,7 +195,7 @@ def write_provenance(path: Path, description: dict) -> None:
         unfinished.write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _checksum(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

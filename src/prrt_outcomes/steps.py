@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
 from prrt_outcomes.provenance import hold_made, note_made
-from prrt_outcomes.tables.schema import list_tables, load_schema
+from prrt_outcomes.tables.schema import list_tables, load_schema, schema_path
 from prrt_outcomes.whole_file import replace_when_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from prrt_outcomes.cohort.read import CohortResult
+    from prrt_outcomes.fingerprint import Code
     from prrt_outcomes.study.model import Study
 
 STAGES = (
@@ -44,6 +45,10 @@ CHAPTERS = (
 )
 # Steps that note the files they leave in a results folder.
 NOTED = (*STAGES, *(f"figures_{name}" for name in CHAPTERS), "warnings", "accounts", "provenance", "report")
+# Sections of the study file that figures use.
+FIGURE_SETTINGS = (
+    "title", "synthetic", "figures", "endpoints", "analysis", "response", "controls", "disclosure",
+)  # fmt: skip
 FOLDERS = {"input": ("cohort", "parquet"), "derived": ("derived", "parquet"), "results": ("tables", "csv")}
 PER_PATIENT = ("per_patient", "csv")  # result tables that name patients stand apart
 
@@ -54,6 +59,13 @@ def table_path(name: str) -> Path:
     names_patients = schema.kind == "results" and "patient_id" in schema.names
     folder, suffix = PER_PATIENT if names_patients else FOLDERS[schema.kind]
     return Path(folder) / f"{name}.{suffix}"
+
+
+def fingerprint_step(code: Code, *entries: str, tables: Iterable[str] = ()) -> str:
+    """Fingerprint of what a step imports, of the schemas of its tables, and of the rules and words of data_schema/."""
+    rules = schema_path("patients").parents[1].glob("*.yaml")
+    modules = [f"prrt_outcomes.{entry}" for entry in ("steps", *entries)]
+    return code.fingerprint(modules, [*rules, *map(schema_path, tables)])
 
 
 def read_tables(names: Sequence[str], results: Path) -> dict[str, pd.DataFrame]:

@@ -54,6 +54,7 @@ ORDER = (
     "simulate",
     "adopt",
     "steps",
+    "run_crate",
     "cli",
 )
 STRANGERS = {
@@ -70,6 +71,7 @@ ONLY_IN = {
     "docxtpl": "manuscript",
     "pypandoc": "manuscript",
     "typst": "manuscript",
+    "rocrate": "run_crate",
 }
 HEAVY = (
     "pandas",
@@ -103,6 +105,7 @@ WRITERS = (
     "fingerprint.py",
     "whole_file.py",
     "provenance.py",
+    "run_crate.py",
     "simulate/",
     "adopt/write.py",
     "cli/",

@@ -19,12 +19,20 @@ from prrt_outcomes.provenance import (
     describe_inputs,
     forget_others,
     list_data_files,
+    note_study,
     write_inputs,
     write_readmes,
 )
-from prrt_outcomes.steps import CHAPTERS, NOTED, STAGES, table_path
+from prrt_outcomes.steps import (
+    CHAPTERS,
+    FIGURE_SETTINGS,
+    NOTED,
+    STAGES,
+    fingerprint_step,
+    table_path,
+)
 from prrt_outcomes.study.load import find_study_file
-from prrt_outcomes.tables.schema import list_tables, schema_path
+from prrt_outcomes.tables.schema import list_tables
 from snakemake.exceptions import WorkflowError
 
 # Without it a step is not found from a shell in which the environment is not activated.
@@ -51,16 +59,6 @@ RESULTS = Path(
 CODE = Code(RESULTS / BOOK)
 ALL_CODE = CODE.fingerprint(list_run_modules())
 CODE.write_book()
-FIGURE_SETTINGS = (
-    "title",
-    "synthetic",
-    "figures",
-    "endpoints",
-    "analysis",
-    "response",
-    "controls",
-    "disclosure",
-)
 ALL_SETTINGS = tuple(type(STUDY).model_fields)
 # Which of the steps that wait goes first: stages before figures, those that take long before the others, so that what
 # runs last is short.
@@ -100,6 +98,7 @@ DATA = {path: INPUTS[path] for path in sorted(INPUTS) if path != STUDY_FILE.name
 DATA_FILES = [relative(path) for path in DATA_FILES]
 if workflow.is_main_process and not workflow.dryrun:
     write_inputs(RESULTS, INPUTS)
+    note_study(RESULTS, STUDY_FILE)
     forget_others(RESULTS, NOTED)
     write_readmes(RESULTS)
 
@@ -122,9 +121,7 @@ def settings(*keys):
 
 def code(*entries, tables=()):
     """Fingerprint of what a step imports, of the schemas of its tables, and of the rules and words of data_schema/."""
-    names = [f"prrt_outcomes.{entry}" for entry in ("steps", *entries)]
-    rules = schema_path("patients").parents[1].glob("*.yaml")
-    return CODE.fingerprint(names, [*rules, *(schema_path(table) for table in tables)])
+    return fingerprint_step(CODE, *entries, tables=tables)
 
 
 def stage_settings(stage):

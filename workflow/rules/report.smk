@@ -1,4 +1,5 @@
-# Report: tables and figures as two pages, the short report and the supplement with all results.
+# Report: tables and figures as two pages, the short report and the supplement with all results; and the run described as
+# an RO-Crate.
 rule report:
     input:
         study=ancient(STUDY_PATH),
@@ -10,6 +11,7 @@ rule report:
         supplement=report(
             "supplement.html", caption="../captions/report.rst", category="Report"
         ),
+        crate="ro-crate-metadata.json",
     log:
         "logs/report.log",
     benchmark:
@@ -18,6 +20,6 @@ rule report:
         "../envs/prrt-outcomes.yaml"
     params:
         settings=settings(*ALL_SETTINGS),
-        code=code("report.write"),
+        code=code("report.write", "run_crate"),
     shell:
         "prrt-outcomes step report --study {input.study:q} > {log:q} 2>&1"

@@ -60,11 +60,13 @@ def _carry_out(step: str, chapter: str | None, study: Study, study_file: Path, r
         provenance.note_made(results, "provenance", [results / "provenance.json"])
     elif step == "report":
         from prrt_outcomes.report.write import write_report
+        from prrt_outcomes.run_crate import CRATE, write_crate
 
-        provenance.hold_made(
-            results, provenance.list_made(results).keys() - {"report.html", "supplement.html"}
-        )
-        provenance.note_made(results, "report", write_report(results, study))
+        own = {"report.html", "supplement.html", CRATE}
+        provenance.hold_made(results, provenance.list_made(results).keys() - own)
+        pages = write_report(results, study)
+        provenance.note_made(results, "report", pages)  # for the crate
+        provenance.note_made(results, "report", [*pages, write_crate(results, study, study_file)])
     elif step == "manuscript":
         from prrt_outcomes.manuscript.documents import write_manuscript
 

@@ -144,3 +144,15 @@ def test_provenance_names_every_file(finished):
     assert "tables/km_curve.csv" in described["outputs"]
     assert described["study"]["study"] == "tiny"
     assert str(finished.folder) not in str(described)
+
+
+def test_a_run_is_verified_and_an_edit_of_its_results_is_found(project):
+    table = project.results("tiny") / "tables" / "km_summary.csv"
+    rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    rows[1] = rows[1].replace("pfs", "pfx", 1)
+    table.write_text("".join(rows), encoding="utf-8")
+    done = project.call("verify", project.results("tiny"), "--cores", "2")
+    assert done.returncode == 1, done.stderr
+    *_, found, total = done.stdout.splitlines()
+    assert found == "tables/km_summary.csv: row 2, column endpoint: pfx, in the new run pfs"
+    assert total.startswith("1 of ")

@@ -87,7 +87,7 @@ def test_help_names_the_commands_and_hides_step(capsys):
         command_line.main(["--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
-    for command in ("init", "check", "run", "simulate", "controls"):
+    for command in ("init", "check", "run", "simulate", "controls", "trace", "verify"):
         assert f"    {command} " in text
     assert "    step " not in text
 

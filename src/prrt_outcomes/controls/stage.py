@@ -10,7 +10,6 @@ from prrt_outcomes.controls.individual import CurveComparison, PatientsCompariso
 from prrt_outcomes.controls.library import title_control, write_out_control
 from prrt_outcomes.controls.medians import list_medians, summarise_medians
 from prrt_outcomes.controls.published import fit_published
-from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.controls.unmeasured import draw_bias, tabulate_bias_array
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl
@@ -27,10 +26,10 @@ OUTPUTS = (
     "controls", "control_balance", "control_verdicts", "control_sensitivity", "control_borrowing", "control_power",
     "control_comparability", "control_target_trial", "control_curves_fitted", "control_fitted_at_risk",
     "control_overlap", "control_bias", "reconstruction_quality", "control_reconstruction", "control_medians",
-    "control_meta", "claims",
+    "control_meta",
 )  # fmt: skip
 SETTINGS = (
-    "study", "analysis", "controls", "claims", "endpoints", "response", "data_cutoff", "assessment_interval_days",
+    "study", "analysis", "controls", "endpoints", "response", "data_cutoff", "assessment_interval_days",
     "assessment_window_days", "partial_dates", "new_anticancer_therapy",
 )  # fmt: skip
 CURVES = ("kaplan_meier", "rmst", "standardised")
@@ -38,17 +37,17 @@ WITHOUT_ENDPOINT = ("control_balance", "control_comparability", "control_target_
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Compare the cohort with every control of the study, and hold its claims against it.
+    """Compare the cohort with every control of the study.
 
     A control that cannot be compared is named with the reason in `stages`.
     """
-    if not (study.controls or study.claims):
-        return derive_skipped_tables("controls", OUTPUTS, "the study names no control and no claim")
+    if not study.controls:
+        return derive_skipped_tables("controls", OUTPUTS, "the study names no control")
     if tables["endpoints"].empty:
         return derive_skipped_tables("controls", OUTPUTS, "no patient has a time for any endpoint")
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
-    left_out = [] if study.controls else ["the study names no control"]
+    left_out = []
     for control in study.controls:
         found = _compare(tables, control, study)
         losses += found.losses
@@ -63,11 +62,10 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     medians = list_medians(study, tables)
     parts["control_medians"].append(medians)
     parts["control_meta"].append(summarise_medians(medians, study.analysis.confidence.level))
-    parts["claims"].append(tabulate_claims(tables, study))
     results = {name: stack_tables(name, frames) for name, frames in parts.items()}
     reason = "; ".join(left_out)
     status = "done" if not reason else "partial"
-    if study.controls and results["controls"].empty and not study.claims:
+    if results["controls"].empty:
         status = "skipped"
     return results | {"attrition": attrition_frame(losses), "stages": stage_frame("controls", status, reason)}
 

@@ -155,7 +155,11 @@ def show_estimate(row: dict) -> str:
 def _choose_format(row: dict):
     if str(row["quantity"]).endswith("_incidence"):
         return lambda share: numbers.format_percent(share, 1)
-    return numbers.format_number if str(row["quantity"]).endswith("_months") else numbers.format_percent
+    return (
+        numbers.format_number
+        if str(row["quantity"]).endswith(("_months", "_year"))
+        else numbers.format_percent
+    )
 
 
 def _show_published(row: dict) -> str:

@@ -113,7 +113,9 @@ def summarise_slopes(
         for found in _fit_slopes(part, settings if name in FURTHER else None)
     )
     reach = stdtrit(table["df"].clip(lower=1), (1 + level) / 2) * table["std_error"]
-    return table.assign(low=table["slope_per_year"] - reach, high=table["slope_per_year"] + reach)
+    percent, around = table["percent_per_year"], reach / table["std_error"] * table.pop("percent_error")
+    limits = {"percent_low": percent - around, "percent_high": percent + around}
+    return table.assign(low=table["slope_per_year"] - reach, high=table["slope_per_year"] + reach, **limits)
 
 
 def _fit_slopes(part: pd.DataFrame, settings: SafetySettings | None) -> Iterator[dict]:
@@ -134,7 +136,10 @@ def _fit_slopes(part: pd.DataFrame, settings: SafetySettings | None) -> Iterator
 
     line = fit(ones, years)
     start, slope = line.coefficients
-    more = {"egfr_at_start": start, "percent_per_year": 100 * slope / start, "slope_sd": line.slope_sd}
+    by_both = np.array([-slope, start]) / start**2  # delta method, of slope / start
+    error = 100 * np.sqrt(by_both @ line.covariance @ by_both)
+    more = {"egfr_at_start": start, "percent_per_year": 100 * slope / start, "percent_error": error}
+    more["slope_sd"] = line.slope_sd
     yield describe(line, [0, 1], "mixed") | more
     if settings is None:
         return

@@ -255,31 +255,46 @@ class Claim(base.Section):
     quantity: Literal[
         "disease_control", "objective", "objective_with_mr", "stable_or_minor", "progression", "complete", "partial",
         "minor", "stable", "median_pfs_months", "median_os_months", "median_ttp_months",
-        "tmn_incidence", "mds_incidence", "leukaemia_incidence",
+        "tmn_incidence", "mds_incidence", "leukaemia_incidence", "egfr_slope_per_year", "egfr_percent_per_year",
     ]  # fmt: skip
     """What was published."""
     months: base.PositiveMonths | None = None
     """Time of a cumulative incidence from the first cycle; needed for one, and for nothing else."""
     group: base.Name | Annotated[str, Field(pattern=NUCLIDE)] = "all"
-    """`all`, or a response group; for an incidence the radionuclide of the first cycle, as 177Lu."""
-    published: base.Size = Field(description="The published value: a share, or months.")
+    """`all`, the radionuclide of the first cycle, as 177Lu, or, for shares and medians, a response group."""
+    published: base.Number = Field(
+        description="Published value: share, months, or a year mL/min/1.73 m2 or per cent."
+    )
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
     source: str = Field("", description="Citation.")
 
     @model_validator(mode="after")
     def check_published(self) -> Self:
-        """Shares lie between 0 and 1, months below a hundred years."""
-        is_share = not self.quantity.endswith("_months")
-        if self.published > (1 if is_share else base.LONGEST_MONTHS):
-            wanted = "a share between 0 and 1" if is_share else f"months, at most {base.LONGEST_MONTHS}"
+        """Shares lie between 0 and 1, months below a hundred years, slopes within 100."""
+        longest = base.LONGEST_MONTHS
+        ranges = {
+            "months": (0, longest, f"months, at most {longest}"),
+            "year": (-100, 100, "a change a year, -100 to 100"),
+        }
+        low, high, wanted = ranges.get(self.quantity.rpartition("_")[2], (0, 1, "a share between 0 and 1"))
+        if not low <= self.published <= high:
             raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
         of_time = self.quantity.endswith("_incidence")
         if of_time and self.months is None:
             raise ValueError(f"{self.quantity} needs months; such as months: 60")
         if self.months is not None and not of_time:
             raise ValueError(f"{self.quantity} has no months; leave them out")
-        if self.group != "all" and of_time != (re.match(NUCLIDE, self.group) is not None):
-            wanted = "all or a radionuclide, such as group: 177Lu" if of_time else "all or a response group"
+        if (
+            (of_time or self.quantity.endswith("_year"))
+            and self.group != "all"
+            and not self.is_of_radionuclide
+        ):
+            wanted = "all or a radionuclide, such as group: 177Lu"
             raise ValueError(f"group is {self.group}; that of {self.quantity} is {wanted}")
         return self
+
+    @property
+    def is_of_radionuclide(self) -> bool:
+        """Whether the group is a radionuclide."""
+        return re.match(NUCLIDE, self.group) is not None

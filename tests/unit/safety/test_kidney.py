@@ -134,6 +134,12 @@ def test_slopes_of_balanced_patients_and_their_patterns():
     assert whole["std_error"] == pytest.approx(np.std(slopes, ddof=1) / np.sqrt(8), rel=1e-3)
     assert whole["high"] - whole["slope_per_year"] == pytest.approx(2.364624 * whole["std_error"], rel=1e-6)
     assert whole["percent_per_year"] == pytest.approx(100 * whole["slope_per_year"] / whole["egfr_at_start"])
+    # delta method with the covariance of the lines of the patients
+    lines = [np.polyfit(own["years"], own["egfr"], 1) for _, own in course.groupby("patient_id")]
+    by_both = 100 * np.array([1, -np.mean(slopes) / whole["egfr_at_start"]]) / whole["egfr_at_start"]
+    error = np.sqrt(by_both @ np.cov(np.transpose(lines)) @ by_both / 8)
+    reach = whole["percent_high"] - whole["percent_per_year"]
+    assert reach == pytest.approx(2.364624 * error, rel=1e-3)
     # the variance of the share of those who ended early counts, so the interval is wider than that of the model
     assert table.loc[("pattern_mixture", "all"), "std_error"] > 0
     groups = groups.assign(radionuclide="177Lu")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from prrt_outcomes.controls.rating import tabulate_claims
+from prrt_outcomes.appraisal.claims import tabulate_claims
 from prrt_outcomes.endpoints.derivation import derive_study_dates, derive_study_endpoints
 from prrt_outcomes.endpoints.patient_dates import derive_observation
 from prrt_outcomes.safety.stage import run

@@ -17,13 +17,14 @@ from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.controls import derive_control_tables, draw_injuries
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
 from prrt_outcomes.simulate.lesions import RESPONSES
+from prrt_outcomes.simulate.optional_tables import derive_pet, derive_questionnaires
 from prrt_outcomes.simulate.patients import GRADES, TUMOUR_GROUPS
 from prrt_outcomes.simulate.safety_tables import derive_adverse_events, derive_labs
 from prrt_outcomes.simulate.schedule import STOP_REASONS
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.simulate.truth import compute_truth
 from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
-from prrt_outcomes.tables.frames import conform_table, empty_table
+from prrt_outcomes.tables.frames import conform_table
 
 EXTRA_COLUMNS = {"stop_reason": "category"}
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,6 +38,7 @@ class Simulation:
     tables: dict[str, pd.DataFrame]
     history: History
     controls: pd.DataFrame  # as `draw_controls` returns them
+    questionnaires: pd.DataFrame  # truth of their changes, as `derive_questionnaires` returns it
     curve_events: int  # of the published-like arm, as a publication would state them
 
 
@@ -63,6 +65,7 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
     records = open_stream(seed, "records")
     control_tables, controls, curve_events = derive_control_tables(settings, seed)
     prior_lines = treatment_tables.count_prior_lines(drawn, patients)
+    questionnaires, changes = derive_questionnaires(history, open_stream(seed, "questionnaires"))
     tables = {
         "patients": clinical_tables.derive_patients(history, diagnosis_days, prior_lines, records),
         "cycles": treatment_tables.derive_cycles(history, records),
@@ -74,9 +77,10 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
         "reported_outcomes": derive_reported_outcomes(history, seed),
         **control_tables,
-        **{name: empty_table(name) for name in ("questionnaires", "pet")},
+        "questionnaires": questionnaires,
+        "pet": derive_pet(history, open_stream(seed, "pet")),
     }
-    return Simulation(tables=tables, history=history, controls=controls, curve_events=curve_events)
+    return Simulation(tables, history, controls, changes, curve_events)
 
 
 def derive_reported_outcomes(history: History, seed: int) -> pd.DataFrame:
@@ -122,6 +126,7 @@ def write_simulated_study(
         headers[table] = [str(column) for column in frame.columns]
     write_csv(derive_patient_truth(simulation.history), folder / "truth" / "patients.csv")
     write_csv(_derive_control_truth(simulation), folder / "truth" / "control_patients.csv")
+    write_csv(simulation.questionnaires, folder / "truth" / "questionnaires.csv")
     parameters = {"patients": patients, "seed": seed, "settings": settings.model_dump(mode="json")}
     _write_yaml(parameters, folder / "truth" / "parameters.yaml")
     if truth_patients is not None:

@@ -263,7 +263,9 @@ class Claim(base.Section):
     group: base.Name | Annotated[str, Field(pattern=NUCLIDE)] = "all"
     """`all`, the radionuclide of the first cycle, as 177Lu, or, for shares and medians, a response group."""
     published: base.Number = Field(
-        description="Published value: share, months, or a year mL/min/1.73 m2 or per cent."
+        ge=-100,
+        le=base.LONGEST_MONTHS,
+        description="Published value: share, months, or a year mL/min/1.73 m2 or per cent.",
     )
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""

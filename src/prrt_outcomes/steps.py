@@ -42,6 +42,7 @@ CHAPTERS = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
 )
 # Steps that note the files they leave in a results folder.
 NOTED = (*STAGES, *(f"figures_{name}" for name in CHAPTERS), "warnings", "accounts", "provenance", "report")

@@ -6,11 +6,13 @@ import pytest
 
 from prrt_outcomes.figures.curves import count_at_risk, step_band, thin_ticks
 from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
+from prrt_outcomes.figures.quality_of_life_figures import draw_quality_of_life
 from prrt_outcomes.figures.responders_figures import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_figures import pick_swimmers, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_egfr_course
 from prrt_outcomes.figures.survival_figures import list_rows, plot_cox_forest, plot_survival_curve
 from prrt_outcomes.figures.theme import FigureStyle, color_groups, pick_linetypes
+from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
 
 STYLE = FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, False)
@@ -268,3 +270,51 @@ def test_the_course_of_egfr_is_drawn_as_the_table_has_it():
         "geom_line",
     ]
     assert plot.layers[2].mapping["y"] == "fitted"
+
+
+def test_scores_are_drawn_by_radionuclide_first_and_groupings_of_many_levels_are_not():
+    groups = [
+        ("all", "all"),
+        ("radionuclide", "177Lu"),
+        ("radionuclide", "90Y"),
+        *(("sex", f"g{i}") for i in range(6)),
+    ]
+    named = [
+        {"instrument": "QLQ-C30", "scale": scale, "group_by": by, "group": group, "status": "ok", "n": 20}
+        for scale in ("Pain", "Fatigue") for by, group in groups
+    ]  # fmt: skip
+    change = {
+        "better": "low",
+        "visit": "month 3",
+        "planned_months": 3.0,
+        "mean_change": 4.0,
+        "low": 2.0,
+        "high": 6.0,
+    }
+    curve = {"definition": "definitive", "death": "competing", "n_at_risk": 9, "low": 0.1, "high": 0.3}
+    tables = {
+        "questionnaire_change": pd.DataFrame([row | change for row in named]),
+        "deterioration": pd.DataFrame(
+            [
+                row | curve | {"time_months": t, "probability": t / 30}
+                for row in named
+                for t in (0.0, 3.0, 4.5, 6.0)
+            ]
+        ),
+    }
+    files = {"patients": "p.csv", "reported_outcomes": "r.csv", "questionnaires": "q.csv"}
+    chosen = {"scales": ["Fatigue", "Pain"], "visits_months": [3, 6]}
+    figures = list(draw_quality_of_life(tables, Study(study="s", tables=files, questionnaires=chosen)))
+    kinds = ("questionnaire_change", "deterioration")
+    assert [f.name for f in figures] == [f"{kind}_{by}" for kind in kinds for by in ("radionuclide", "all")]
+    assert [f.leading for f in figures] == [True, False, True, False]
+    means = figures[0].plot.data
+    assert list(means["panel"].cat.categories) == ["Fatigue\nlower is better", "Pain\nlower is better"]
+    assert means[["group", "mean_change", "low", "high"]].to_numpy().tolist() == [
+        [group, 4.0, 2.0, 6.0] for group in ("177Lu", "90Y") * 2
+    ]
+    steps = layer_of(figures[2].plot, "geom_step")
+    assert steps["survival"].tolist() == pytest.approx([0, 0.1, 0.15, 0.2] * 4)
+    assert set(layer_of(figures[2].plot, "geom_text")["time_months"]) == {0.0, 3.0, 6.0}
+    for figure in figures:
+        figure.plot.draw()

@@ -7,6 +7,7 @@ import pandas as pd
 from prrt_outcomes.figures.controls_figures import CONTROLS_INPUTS, draw_controls
 from prrt_outcomes.figures.endpoints_figures import ENDPOINTS_INPUTS, draw_endpoints
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.quality_of_life_figures import QUALITY_OF_LIFE_INPUTS, draw_quality_of_life
 from prrt_outcomes.figures.radionuclides_figures import RADIONUCLIDES_INPUTS, draw_radionuclides
 from prrt_outcomes.figures.responders_figures import RESPONDERS_INPUTS, draw_responders
 from prrt_outcomes.figures.response_figures import RESPONSE_INPUTS, draw_response
@@ -22,6 +23,7 @@ CHAPTERS: dict[str, tuple[tuple[str, ...], Callable]] = {
     "responders": (RESPONDERS_INPUTS, draw_responders),
     "controls": (CONTROLS_INPUTS, draw_controls),
     "safety": (SAFETY_INPUTS, draw_safety),
+    "quality_of_life": (QUALITY_OF_LIFE_INPUTS, draw_quality_of_life),
 }
 CHAPTER_INPUTS: dict[str, tuple[str, ...]] = {name: inputs for name, (inputs, _) in CHAPTERS.items()}
 

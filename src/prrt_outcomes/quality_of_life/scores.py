@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -95,29 +95,33 @@ def derive_scores(
     return Scores(rows, later, pd.concat([pd.Series({BASELINE: 0.0}), planned]), losses)
 
 
-def summarise_compliance(scores: Scores, patients: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Result table `questionnaire_compliance`: one row an instrument and visit.
+def summarise_compliance(scores: Scores, patients: pd.DataFrame, groups: pd.DataFrame, confidence: float):
+    """Result table `questionnaire_compliance`: one row an instrument, visit and group.
 
     Expected are treated patients who were alive and under observation at the planned day (`last_day`, of `patients`),
-    or who filled it in; completed those with a score of any scale.
+    or who filled it in; completed those with a score of any scale. `groups`: a column a grouping, by patient_id.
     """
     rows = []
     for instrument, own in scores.rows.groupby("instrument"):
         for visit, day in scores.planned.items():
             done = patients.index.isin(list(own["patient_id"][own["visit"] == visit]))
-            expected = done | (patients["last_day"] >= day).to_numpy()
+            flags = {"n": done, "total": done | (patients["last_day"] >= day).to_numpy()}
             row = {"instrument": instrument, "visit": visit, "planned_months": day / DAYS_PER_MONTH}
-            rows.append(row | {"n": int(done.sum()), "total": int(expected.sum())})
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
+            for name in groups:
+                counts = pd.DataFrame(flags).groupby(groups[name].to_numpy(), sort=False, observed=True).sum()
+                rows.append(counts.rename_axis("group").reset_index().assign(group_by=name, **row))
+    if not rows:
+        return pd.DataFrame()
+    table = pd.concat(rows, ignore_index=True)
     low, high = compute_clopper_pearson(table["n"].to_numpy(), table["total"].to_numpy(), confidence)
     share = (table["n"] / table["total"].where(table["total"] > 0)).astype("float64")
     return table.assign(proportion=share, low=low, high=high, status=np.where(share.isna(), "too_few", "ok"))
 
 
-def summarise_changes(scores: Scores, settings: QuestionnaireSettings, confidence: float) -> pd.DataFrame:
-    """Result table `questionnaire_change`: one row a scale and visit, of the score nearest to the planned day.
+def summarise_changes(
+    scores: Scores, groups: pd.DataFrame, settings: QuestionnaireSettings, confidence: float
+) -> pd.DataFrame:
+    """Result table `questionnaire_change`: one row a scale, visit and group, of the score nearest to the planned day.
 
     The interval of the mean is that of Student's t; without two patients there is none.
     """
@@ -126,8 +130,11 @@ def summarise_changes(scores: Scores, settings: QuestionnaireSettings, confidenc
     rows = rows.loc[order].drop_duplicates([*OF_PATIENT, "visit"])
     points = settings.deterioration_points - NEAR
     rows = rows.assign(is_worse=rows["worse"] >= points, is_better=rows["worse"] <= -points)
+    rows = pd.concat(
+        [rows.assign(group_by=name, group=rows["patient_id"].map(groups[name])) for name in groups]
+    )
     table = (
-        rows.groupby([*SCALE, "visit", "better"])
+        rows.groupby([*SCALE, "visit", "better", "group_by", "group"])
         .agg(
             n=("change", "size"), mean_baseline=("baseline", "mean"), mean_change=("change", "mean"),
             error=("change", "sem"), n_worse=("is_worse", "sum"), n_better=("is_better", "sum"),
@@ -141,6 +148,12 @@ def summarise_changes(scores: Scores, settings: QuestionnaireSettings, confidenc
         status=np.where(table["n"] < 2, "too_few", "ok"),
     )  # fmt: skip
     return table.sort_values([*SCALE, "planned_months"], kind="stable")
+
+
+def choose_scales(names: pd.Series, settings: QuestionnaireSettings) -> list[str]:
+    """Scales of figures and sentences: those of the settings that there are, else the first ones."""
+    known = list(dict.fromkeys(names.astype(str)))
+    return [name for name in settings.scales if name in known] or known[: len(settings.scales)]
 
 
 def derive_deterioration(
@@ -173,15 +186,26 @@ def derive_deterioration(
             yield labels, EndpointRows(str(scale), time, event, None, own[["patient_id"]])
 
 
-def tabulate_deterioration(labels: dict, rows: EndpointRows, settings: AnalysisSettings) -> pd.DataFrame:
-    """Part of result table `deterioration`: at the milestones, with death competing and with death as an event."""
-    found = tabulate_incidence(rows, settings.milestones_months, settings)
+def tabulate_deterioration(
+    labels: dict, rows: EndpointRows, settings: AnalysisSettings, further: Sequence[float] | None
+) -> pd.DataFrame:
+    """Part of result table `deterioration`: at the milestones, with death competing and with death as an event.
+
+    With `further` months there is a curve, too: death competing, at these months, the start and each deterioration.
+    """
+    months = list(settings.milestones_months)
+    if further is not None:
+        last = max(*months, *further)
+        more = {0.0, *further, *rows.time_months[(rows.event == 1) & (rows.time_months <= last)]}
+        months += sorted(more - set(months))
+    found = tabulate_incidence(rows, months, settings)
+    found.loc[found["time_months"] <= 0, ["low", "high"]] = np.nan  # 0 by definition
     found = found.rename(columns={"cumulative_incidence": "probability"}).assign(death="competing", **labels)
     composite = replace(rows, event=(rows.event > 0).astype("int64"))
     curve = fit_curve(composite, settings)
     at = tabulate_milestones(curve, composite, settings)
     median = {name: value for name, value in describe_median(curve).items() if name.startswith("median")}
-    event = found.assign(
+    event = found.head(len(settings.milestones_months)).assign(
         probability=1 - at["survival"], low=1 - at["survival_high"], high=1 - at["survival_low"], status=at["status"],
         events=found["events"] + found["competing_events"], competing_events=0, death="event", **median,
     )  # fmt: skip

@@ -45,7 +45,8 @@ def derive_questionnaires(history: History, rng: Rng) -> tuple[pd.DataFrame, pd.
         MODEL.returned_share * MODEL.returned_per_month**months * np.where(since < 0, 1, MODEL.returned_late)
     )
     uniform = rng.random((patients, visits, 1))
-    kept = (uniform < returned[:, :, None]) & (alive & asked)[:, :, None]
+    shares = scales["instrument"].map(MODEL.instrument_shares).to_numpy()
+    kept = (uniform < returned[:, :, None] * shares) & (alive & asked)[:, :, None]
     kept = kept & (rng.random(scores.shape) >= MODEL.scale_missing_share)
     row, visit, scale = np.nonzero(kept)
     table = pd.DataFrame(

@@ -111,6 +111,12 @@ class QuestionnaireSettings(base.Section):
     death_days: base.Days = Field(
         182, description="A death within this time of the last questionnaire counts."
     )
+    scales: tuple[base.Title, ...] = Field(
+        ("Global health status", "Physical functioning", "Fatigue", "Diarrhoea"),
+        min_length=1,
+        max_length=6,
+        description="Scales of figures and sentences.",
+    )
     better: dict[str, Literal["high", "low"]] = Field(default_factory=dict)
     """Which scores are better, for scales other than those of QLQ-C30 and GI.NET21."""
 

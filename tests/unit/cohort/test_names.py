@@ -22,7 +22,7 @@ OWN |= {
 OWN |= {"response.chromogranin_a.source", "controls.*.unmeasured.title"}
 OWN |= {"endpoints.*.title", "endpoints.*.preset"}
 OWN |= {f"controls.*.{key}" for key in Description.model_fields}
-OWN |= {"controls.*.unmeasured.title"}
+OWN |= {"controls.*.unmeasured.title", "questionnaires.scales.*"}
 OWN |= {"treatment.eligibility.title", "treatment.eligibility.successor"}
 OWN |= {
     f"treatment.eligibility.conditions.*.{key}"

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.quality_of_life.scores import derive_deterioration, derive_scores, fold, load_scales
-from prrt_outcomes.quality_of_life.stage import INPUTS, OUTPUTS, run
+from prrt_outcomes.quality_of_life.stage import INPUTS, OUTPUTS
+from prrt_outcomes.quality_of_life.stage import run as run_stage
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, empty_table
 
@@ -56,6 +57,12 @@ def make_study(**settings):
 ROWS = [score(p, days, value) for p, own in GLOBAL.items() for days, value in own]
 
 
+def run(tables, study):
+    """Rows of the whole cohort."""
+    found = run_stage(tables, study)
+    return {name: t[t["group_by"].eq("all")] if "group_by" in t else t for name, t in found.items()}
+
+
 @pytest.fixture(scope="module")
 def found():
     return run(make_tables(ROWS), make_study())
@@ -103,6 +110,56 @@ def test_deterioration_with_death_competing_and_as_an_event(found):
     # a recovers at day 365 and is followed to day 547: no definitive deterioration
     assert table.loc[("definitive", "competing", 12), "probability"] == pytest.approx(1 / 4)
     assert table.loc[("definitive", "competing", 12), "status"] == "ok"
+
+
+def test_groups_are_those_of_the_study_and_the_radionuclide():
+    tables = make_tables(ROWS)
+    people = {
+        "patient_id": list(LAST),
+        "sex": ["female", "male"] * 3,
+        "radionuclide": ["177Lu"] * 2 + ["90Y"] * 4,
+    }
+    tables["analysis_set"] = conform_table("analysis_set", pd.DataFrame(people))
+    study = make_study(analysis={"milestones_months": [5, 6, 12], "group_by": ["sex"]})
+    found = run_stage(tables, study)
+    returned = found["questionnaire_compliance"].set_index(["visit", "group"])
+    assert returned.loc["month 3", ["n", "total"]].to_numpy().tolist() == [
+        [4, 6],
+        [3, 3],
+        [1, 3],
+        [2, 2],
+        [2, 4],
+    ]
+    changes = found["questionnaire_change"].set_index(["visit", "group"])
+    assert changes.loc[("month 3", "177Lu"), ["n", "mean_change"]].tolist() == [2, -12.5]
+    assert changes.loc[("month 3", "90Y"), ["n", "mean_change"]].tolist() == [1, 0.0]
+    worse = found["deterioration"].set_index(["definition", "death", "group", "time_months"])
+    assert worse.loc[("first", "competing", "177Lu", 5), ["n", "events"]].tolist() == [2, 1]
+    assert worse.loc[("first", "competing", "90Y", 5), ["n", "events", "competing_events"]].tolist() == [
+        2,
+        0,
+        1,
+    ]
+
+
+def test_the_curve_of_a_scale_that_is_shown_begins_at_the_start_and_has_each_deterioration():
+    def months(scales):
+        study = make_study(questionnaires={"scales": scales, "visits_months": [3, 6, 24]})
+        rows = [*ROWS, score("a", -1, 20, "FA"), score("a", 91, 20, "FA")]
+        table = run(make_tables(rows), study)["deterioration"]
+        own = table[table["definition"].eq("definitive") & table["death"].eq("competing")]
+        return {scale: sorted(part["time_months"]) for scale, part in own.groupby("scale")}
+
+    found = months(["Global health status"])
+    assert found["Fatigue"] == [5, 6, 12]
+    assert found["Global health status"] == pytest.approx([0, 91 / 30.4375, 3, 5, 6, 12, 24])
+    assert run(make_tables(ROWS), make_study(questionnaires={"scales": ["Mood"]}))["stages"].iloc[0].tolist()[
+        1:
+    ] == [
+        "partial",
+        "no score of Mood",
+    ]
+    assert months(["Mood"])["Fatigue"] == [0, 3, 5, 6, 12, 24]  # a scale that is not there: the first ones
 
 
 def test_the_living_and_the_dead_are_followed_alike():

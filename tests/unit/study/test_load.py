@@ -284,7 +284,7 @@ def test_every_contradiction_says_behind_a_semicolon_what_works():
         ("response: {confirmation_days: no}", "response.confirmation_days"),
         ("treatment: {retreatment_gap_weeks: 1.0e+12}", "treatment.retreatment_gap_weeks"),
         ("claims: [{id: a, quantity: median_pfs_months, published: .nan}]", "claims.0.published"),
-        ("claims: [{id: a, quantity: median_pfs_months, published: 1201}]", "claims.0"),
+        ("claims: [{id: a, quantity: median_pfs_months, published: 1201}]", "claims.0.published"),
         ("controls: [{id: a, kind: published, n: 40, median_months: .inf}]", "controls.0.median_months"),
         ('title: "a \\ud800"', "title"),
         ('title: "a \\0"', "title"),

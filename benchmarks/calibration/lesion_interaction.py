@@ -39,6 +39,7 @@ def simulate_lesions(
     lesions = pd.DataFrame({
         "patient_id": patient, "radionuclide": np.where(given, "90Y", "177Lu"), "organ": ORGANS[organ],
         "diameter_mm": 30.0 * 2.0**size, "change": change, "months": months, "dose_gy": np.nan,
+        "several": False,
     })  # fmt: skip
     return lesions, pd.DataFrame({"age": age})
 

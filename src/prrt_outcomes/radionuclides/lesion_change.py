@@ -33,11 +33,12 @@ LONGEST = NAMED["recist_1_1"].model_copy(update={"node_short_axis": False})
 def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, list[dict]]:
     """Target lesions of the initial period, as the primary reader saw them, and what could not be used.
 
-    Returns one row a lesion: patient_id, radionuclide, organ, diameter_mm (longest, at baseline), change (proportion of
-    it, at the scan nearest to 12 months after the first cycle, from 6 to 18 months and before a new anticancer therapy;
-    ties: the earlier one), months (of that scan) and dose_gy; and the rows of attrition, of target lesions. Patients
-    given several radionuclides in the period are left out. A lesion that is too small counts 5 mm, one that is absent
-    0. The best change is not used: whoever is scanned longer has more chances of a small value.
+    Returns one row a lesion: patient_id, radionuclide (of the first cycle), several (others were given, too),
+    organ, diameter_mm (longest, at baseline), change (proportion of it, at the scan nearest to 12 months after the
+    first cycle, from 6 to 18 months and before a new anticancer therapy; ties: the earlier one), months (of that
+    scan) and dose_gy; and the rows of attrition, of target lesions, in which patients given several radionuclides
+    in the period count as lost. A lesion that is too small counts 5 mm, one that is absent 0. The best change is
+    not used: whoever is scanned longer has more chances of a small value.
     """
     scanned = ("assessments", "lesions")
     known = {name: filter_known(tables[name], "assessment_date", study) for name in scanned}
@@ -71,19 +72,23 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
         NO_SCAN: ~base["course"].isin(nearest["course"]),
         "not evaluated at that scan": after.isna(),
     }
-    keep, step = pd.Series(True, base.index), ("lesions", "rows", "radionuclides: change of lesions")
+    keep, usable = pd.Series(True, base.index), ~pd.concat(list(reasons.values())[1:], axis=1).any(axis=1)
+    step = ("lesions", "rows", "radionuclides: change of lesions")
     losses = [attrition_row(*step, NO_BASELINE, len(base) + unread, unread)]
     for reason, lost in reasons.items():
         losses.append(attrition_row(*step, reason, int(keep.sum()), int((keep & lost).sum())))
         keep &= ~lost
     dose = tables["lesions"].groupby(by_lesion, observed=True)["dose_gy"].max()
     at = by_course(months[nearest.index].set_axis(nearest["course"]))
-    found = base.assign(patient_id=patient, change=after / base["size"] - 1, months=at)[keep]
+    found = base.assign(patient_id=patient, change=after / base["size"] - 1, months=at)
+    found = found.assign(several=reasons["several radionuclides were given"])[usable]
     organ = found["organ"].astype(object).fillna("not recorded").str.strip().str.lower()
     nuclide = found["patient_id"].map(treated["radionuclide"].astype(str))
     found = found.assign(radionuclide=nuclide, organ=organ).astype({"lesion_id": str})
     found = found.join(dose, on=by_lesion).rename(columns={"size": "diameter_mm"}).reset_index(drop=True)
-    return found[[*by_lesion, "radionuclide", "organ", "diameter_mm", "change", "months", "dose_gy"]], losses
+    return found[
+        [*by_lesion, "radionuclide", "several", "organ", "diameter_mm", "change", "months", "dose_gy"]
+    ], losses
 
 
 def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -113,23 +118,31 @@ def compare_lesion_change(
     lesions : as `derive_lesion_changes` returns them; covariates : of the same rows, known at baseline
     Each model holds a restricted cubic spline of the binary logarithm of the diameter, the radionuclide and their
     interaction, linear (per doubling of the diameter) or of the whole spline: without covariates; with organ, month
-    of the scan and covariates (complete cases); and with the dose of the lesion too, where any is known.
+    of the scan and covariates (complete cases); and with the dose of the lesion too, where any is known. These
+    leave out who was given several radionuclides, which is known only later; `first_cycle` holds them, too, by the
+    first one.
     """
     tests, curves = [], []
-    for name in sorted(set(lesions["radionuclide"]) - {reference}):
-        pair = lesions[lesions["radionuclide"].isin([name, reference])]
-        many = pair.groupby("organ")["organ"].transform("size") >= FEWEST_OF_ORGAN
-        organ = pair["organ"].where(many, "other")
-        extra = covariates.loc[pair.index].assign(organ=organ, months=pair["months"])
+    for name in sorted(set(lesions.loc[~lesions["several"], "radionuclide"]) - {reference}):
+        everyone = lesions[lesions["radionuclide"].isin([name, reference])]
+        pair = everyone[~everyone["several"]]
+        extra = _gather_covariates(pair, covariates)
         models = {"unadjusted": extra.iloc[:, :0], "adjusted": extra}
         if pair["dose_gy"].notna().any():
             models["adjusted_dose"] = extra.assign(dose=pair["dose_gy"] / DOSE_STEP_GY)
+        if len(everyone) > len(pair):
+            models["first_cycle"] = _gather_covariates(everyone, covariates)
         for model, held in models.items():
-            part = pair[held.notna().all(axis=1)]
+            part = everyone.loc[held.index[held.notna().all(axis=1)]]
             terms, curve = _fit_model(part, held.loc[part.index], name, analysis)
             tests.append(terms.assign(model=model, radionuclide=name, reference=reference, **_count(part)))
             curves += [curve.assign(contrast=name)] if model == "adjusted" else []
     return pd.concat(tests, ignore_index=True), pd.concat(curves, ignore_index=True)
+
+
+def _gather_covariates(rows: pd.DataFrame, covariates: pd.DataFrame) -> pd.DataFrame:
+    many = rows.groupby("organ")["organ"].transform("size") >= FEWEST_OF_ORGAN
+    return covariates.loc[rows.index].assign(organ=rows["organ"].where(many, "other"), months=rows["months"])
 
 
 def _fit_model(

@@ -30,10 +30,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "absorbed_fraction": summarise_absorbed_fraction()
     }
     lesions, losses = derive_lesion_changes(tables, study)
-    made["lesion_change"] = summarise_lesion_change(lesions, study.analysis.confidence.level)
+    alone = lesions[~lesions["several"]]
+    made["lesion_change"] = summarise_lesion_change(alone, study.analysis.confidence.level)
     periods = tables["treatment_periods"]
     first = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
-    nuclide = first[first.isin(lesions["radionuclide"])].astype("category")
+    nuclide = first[first.isin(alone["radionuclide"])].astype("category")
     reference = choose_reference(nuclide, study.analysis.reference.get("radionuclide"))
     reason = "no lesion was measured again, so nothing is compared"
     if nuclide.nunique() > 1 and reference is not None:
@@ -42,11 +43,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         covariates = derive_covariates(known, names).dropna(axis="columns", how="all")
         found = compare_lesion_change(lesions, covariates, reference, study.analysis)
         made["lesion_change_test"], made["lesion_change_curve"] = found
-        counts = len(lesions), int(covariates.isna().any(axis=1).sum())
+        counts = len(alone), int(covariates.loc[alone.index].isna().any(axis=1).sum())
         step = "radionuclides: adjusted models"
         losses.append(attrition_row("lesions", "rows", step, "a covariate is missing", *counts))
         reason = ""
-    elif len(lesions):
+    elif len(alone):
         reason = "all lesions were treated with one radionuclide, so nothing is compared"
     typed = {name: conform_table(name, table) for name, table in made.items()}
     status = ("partial", reason) if reason else ("done",)

@@ -145,6 +145,13 @@ def test_patients_given_several_radionuclides_are_left_out_and_counted():
     out = run(tables, study())
     assert out["lesion_change"].query("size_class == 'all'")["n_patients"].tolist() == [28, 29]
     assert out["attrition"].set_index("reason").loc["several radionuclides were given", "n_lost"] == 6
+    tests = out["lesion_change_test"].query("term == 'interaction'").set_index("model")
+    assert tests["n_patients"].to_dict() == {"unadjusted": 57, "adjusted": 57, "first_cycle": 60}
+    whole = (
+        run(many(60, -0.05), study())["lesion_change_test"].query("term == 'interaction'").set_index("model")
+    )
+    assert tests.loc["first_cycle", "estimate"] == pytest.approx(whole.loc["adjusted", "estimate"])
+    assert list(whole.index) == ["unadjusted", "adjusted"]
 
 
 def test_lesions_whose_baseline_is_too_old_are_counted():

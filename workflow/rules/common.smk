@@ -81,6 +81,7 @@ FIRST_TO_LAST = (
     "figures_endpoints",
     "figures_safety",
     "figures_radionuclides",
+    "figures_quality_of_life",
 )
 
 

@@ -1,5 +1,7 @@
 """The rule files themselves: clean, literal, and in step with what the stages declare."""
 
+import base64
+import json
 import re
 import subprocess
 import sys
@@ -58,16 +60,39 @@ def test_snakefmt_is_clean():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_report_of_snakemake_builds_beside_ours(project):
-    page = (project.results("tiny") / "report.html").read_bytes()
+def read_shown(page):
+    """Results that a report of Snakemake carries, by path, as its script has them."""
+    text = page.read_text(encoding="utf-8")
+    begin = text.index("{", text.index('<script id="results">'))
+    return json.JSONDecoder().raw_decode(text, begin)[0]
+
+
+def test_the_report_of_snakemake_carries_the_figures_and_tables_of_ours(project):
+    results = project.results("tiny")
+    page = (results / "report.html").read_bytes()
     done = project.snakemake("--report", "workflow.html", "--config", "study=studies/tiny")
     assert done.returncode == 0, done.stdout + done.stderr
-    built = project.results("tiny") / "workflow.html"
-    assert "kaplan_meier" in built.read_text(encoding="utf-8")
-    assert (project.results("tiny") / "report.html").read_bytes() == page
+    shown = read_shown(results / "workflow.html")
+    files = {
+        path.relative_to(results).as_posix()
+        for pattern in ("tables/*.csv", "figures/*/*.svg", "*.html")
+        for path in results.glob(pattern)
+    } - {"workflow.html"}
+    assert set(shown) == files
+    for path, entry in shown.items():
+        assert base64.b64decode(entry["data_uri"].partition("base64,")[2]) == (results / path).read_bytes()
+    assert shown["tables/km_summary.csv"]["labels"] == {"Table": "Kaplan-Meier summary"}
+    figure = shown["figures/survival/kaplan_meier_pfs_arm.svg"]["labels"]["Figure"]
+    assert figure.startswith("Progression-free survival by ")
+    assert figure in (results / "supplement.html").read_text(encoding="utf-8")
+    captions = {entry["caption"] for entry in shown.values()}
+    assert all(captions)
+    assert "{{" not in "".join(captions)
+    assert (results / "report.html").read_bytes() == page
 
 
-def test_every_chapter_has_a_caption():
+def test_every_caption_is_shown():
     captions = {path.stem for path in (ROOT / "workflow" / "captions").glob("*.rst")}
-    named = re.findall(r'caption="\.\./captions/(\w+)\.rst"', (RULES / "report.smk").read_text("utf-8"))
+    rules = "".join(path.read_text("utf-8") for path in RULES.glob("*.smk"))
+    named = set(re.findall(r'caption="\.\./captions/(\w+)\.rst"', rules))
     assert captions == {*steps.CHAPTERS, *named}

@@ -5,8 +5,7 @@ rule accounts:
         data=ancient(DATA_FILES),
         tables=[getattr(rules, stage).output for stage in STAGES],
     output:
-        attrition="tables/attrition.csv",
-        stages="tables/stages.csv",
+        **shown_tables(["attrition", "stages"], "accounts"),
         provenance="provenance.json",
     log:
         "logs/accounts.log",

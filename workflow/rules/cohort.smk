@@ -10,7 +10,7 @@ rule cohort:
         study=ancient(STUDY_PATH),
         tables=ancient(DATA_FILES),
     output:
-        **table_paths(COHORT_TABLES),
+        **shown_tables(COHORT_TABLES, "cohort"),
         attrition="derived/attrition/cohort.csv",
         status="derived/stages/cohort.csv",
         warnings="cohort/warnings.csv",

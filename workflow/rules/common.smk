@@ -32,7 +32,7 @@ from prrt_outcomes.steps import (
     table_path,
 )
 from prrt_outcomes.study.load import find_study_file
-from prrt_outcomes.tables.schema import list_tables
+from prrt_outcomes.tables.schema import list_tables, load_schema
 from snakemake.exceptions import WorkflowError
 
 # Without it a step is not found from a shell in which the environment is not activated.
@@ -59,6 +59,12 @@ RESULTS = Path(
 CODE = Code(RESULTS / BOOK)
 ALL_CODE = CODE.fingerprint(list_run_modules())
 CODE.write_book()
+CATEGORIES = {
+    "cohort": "Data",
+    "accounts": "Data",
+    "endpoints": "Patients and endpoints",
+    "controls": "Historical controls",
+}
 ALL_SETTINGS = tuple(type(STUDY).model_fields)
 # Which of the steps that wait goes first: stages before figures, those that take long before the others, so that what
 # runs last is short.
@@ -147,10 +153,37 @@ def stage_inputs(stage):
     return table_paths(read_declaration(f"prrt_outcomes.{stage}.stage", "INPUTS"))
 
 
+def chapter_title(name):
+    """Chapter of the report of Snakemake that shows the figures and tables of a stage."""
+    return CATEGORIES.get(name, name.replace("_", " ").capitalize())
+
+
+def shown_tables(names, chapter):
+    """Paths of tables, by name; those of groups enter the report of Snakemake under their titles."""
+    paths = table_paths(names)
+    for table, path in paths.items():
+        if path.startswith("tables/"):
+            paths[table] = report(
+                path,
+                caption="../captions/tables.rst",
+                category=chapter_title(chapter),
+                subcategory="Tables",
+                labels={"Table": load_schema(table).title},
+            )
+    return paths
+
+
+def figure_labels(wildcards, output):
+    """What a figure shows, as the report says it."""
+    figures = json.loads((Path(output[0]) / "figures.json").read_text("utf-8"))
+    told = {figure["name"]: figure["alternative_text"] for figure in figures}
+    return {"Figure": told[wildcards.name].removeprefix("Figure: ")}
+
+
 def stage_outputs(stage):
     """Tables that a stage declares to write, its losses and its status."""
     made = read_declaration(f"prrt_outcomes.{stage}.stage", "OUTPUTS")
-    return table_paths(made) | {
+    return shown_tables(made, stage) | {
         "attrition": f"derived/attrition/{stage}.csv",
         "status": f"derived/stages/{stage}.csv",
     }

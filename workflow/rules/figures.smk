@@ -1,9 +1,4 @@
 # Figures: one rule a chapter; each figure is drawn once and saved in all formats of the study.
-CATEGORIES = {
-    "endpoints": "Patients and endpoints",
-    "controls": "Historical controls",
-}
-
 for chapter in CHAPTERS:
 
     rule:
@@ -17,7 +12,9 @@ for chapter in CHAPTERS:
                 directory(f"figures/{chapter}"),
                 patterns=["{name}.svg"],
                 caption=f"../captions/{chapter}.rst",
-                category=CATEGORIES.get(chapter, chapter.capitalize()),
+                category=chapter_title(chapter),
+                subcategory="Figures",
+                labels=figure_labels,
             ),
         log:
             f"logs/figures_{chapter}.log",

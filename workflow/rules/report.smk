@@ -7,9 +7,17 @@ rule report:
         tables=[getattr(rules, stage).output for stage in STAGES[1:]],
         figures=[f"figures/{chapter}" for chapter in CHAPTERS],
     output:
-        page=report("report.html", caption="../captions/report.rst", category="Report"),
+        page=report(
+            "report.html",
+            caption="../captions/report.rst",
+            category="Report",
+            labels={"Page": "Report"},
+        ),
         supplement=report(
-            "supplement.html", caption="../captions/report.rst", category="Report"
+            "supplement.html",
+            caption="../captions/report.rst",
+            category="Report",
+            labels={"Page": "Supplement: all results"},
         ),
         crate="ro-crate-metadata.json",
     log:

@@ -16,7 +16,7 @@ TESTS := tests/workflow tests/spec tests/property tests/figures tests/unit
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env example manuscript test lint format bench lock clean
+.PHONY: help env example manuscript docs test lint format bench lock clean
 
 help:
 	@echo "make example   set up .venv with what a run needs, run the example study:"
@@ -24,6 +24,7 @@ help:
 	@echo "make manuscript  the same with what documents need: manuscript.docx and manuscript.pdf beside the report"
 	@echo "make env       set up .venv with what tests and lint need as well"
 	@echo "make test      the same, then run all tests"
+	@echo "make docs      the documentation as a site in build/docs, its links checked"
 	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
 	@echo "make bench     speed, calibration and robustness (long); results in benchmarks/"
 	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt, and run.txt, the part that a run needs"
@@ -48,6 +49,11 @@ example: $(RUNS)
 manuscript: env example
 	$(BIN)/prrt-outcomes manuscript studies/example
 
+# Warnings are errors, such as a link to a page or heading that is not there; the tests read what was built.
+docs: env
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs build/docs
+	$(BIN)/python -m pytest tests/docs
+
 test: env
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(TESTS)
 	$(BIN)/python -m pytest tests/reference
@@ -69,7 +75,7 @@ bench: env
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra manuscript \
-		--group pyproject.toml:dev --group pyproject.toml:install pyproject.toml -o requirements/lock.txt
+		--group pyproject.toml:dev --group pyproject.toml:docs --group pyproject.toml:install pyproject.toml -o requirements/lock.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements/lock.txt --group pyproject.toml:install pyproject.toml -o requirements/run.txt
 

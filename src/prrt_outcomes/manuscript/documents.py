@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
+import openpyxl
 
+from prrt_outcomes.csv_cells import NEEDS_MARK
 from prrt_outcomes.errors import StepError, UsageError
 from prrt_outcomes.manuscript.content import as_words, compose
 from prrt_outcomes.manuscript.names import fill_word_template
@@ -97,8 +99,9 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
     for e in tables:
         cells = [[as_words(cell) for cell in row] for _, row in e["table"].rows]
         heading = [column.title for column in e["table"].columns]
-        sheet = pd.DataFrame([[e["caption"]], heading, *cells, [e["table"].note]])
-        sheet.to_excel(folder / FOLDER / f"{e['id']}.xlsx", sheet_name=e["id"], header=False, index=False)
+        _write_sheet(
+            folder / FOLDER / f"{e['id']}.xlsx", e["id"], [[e["caption"]], heading, *cells, [e["table"].note]]
+        )
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))
@@ -110,6 +113,18 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
             set_pdf()
     except (subprocess.CalledProcessError, typst.TypstError) as error:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
+
+
+def _write_sheet(path: Path, title: str, rows: list[list[str]]) -> None:
+    """Write rows as texts into a workbook; one that begins as a formula stays a text, also when it is edited."""
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    for cell in chain.from_iterable(book.active.iter_rows()):
+        if cell.value is not None:
+            cell.data_type, cell.quotePrefix = "s", bool(NEEDS_MARK.match(cell.value))
+    book.save(path)
 
 
 def settle(path: Path, *, whole_rows: bool = False) -> None:

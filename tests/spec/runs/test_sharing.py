@@ -1,9 +1,12 @@
 """What may be shared names no patient, and what a spreadsheet opens holds no formula: a run with hostile names."""
 
 import csv
+import json
 import re
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -17,7 +20,8 @@ from prrt_outcomes.tables.schema import list_tables, load_schema
 SMALL = Path(__file__).parents[2] / "workflow" / "studies" / "small"
 HOSTILE = ("=cmd|'/C calc'!A", "@SUM(1)", "-2+3", "+1+", "'", "=", '"=1,')
 TOKEN = "Mallory"
-SHARED = ("tables", "figures", "report.html")
+MARKUP = "<script>alert(\"1\")</script> & 'x' ]]>"
+SHARED = ("tables", "figures", "report.html", "supplement.html", "ro-crate-metadata.json")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
@@ -33,6 +37,8 @@ def change_names(folder):
         for column, begin in (("centre_id", "="), ("lesion_id", f"@{TOKEN} ")):
             if column in table:
                 table[column] = begin + table[column]
+        if path.stem == "patients":
+            table["site"] = [MARKUP if i % 2 else "other" for i in range(len(table))]
         if path.stem == "follow_up":
             table.loc[table["vital_status"].eq("dead").idxmax(), "death_date"] = ""
         if path.stem == "labs":
@@ -41,7 +47,8 @@ def change_names(folder):
     study = folder / "study.yaml"
     settings = yaml.safe_load(study.read_text(encoding="utf-8")) | {"dead_without_date": "last_contact"}
     settings["tables"]["labs"] = {"file": "data/labs.csv", "exclude": {"patient_id": [f"={TOKEN}"]}}
-    settings["analysis"]["group_by"] = ["centre_id"]
+    settings["analysis"]["group_by"] = ["centre_id", "site"]
+    settings |= {"extra_columns": {"site": "category"}, "title": MARKUP}
     study.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return set(patients.values())
 
@@ -92,6 +99,51 @@ def test_every_csv_is_free_of_formulas_and_no_workbook_is_written(hostile):
             cells = {cell for row in csv.reader(file) for cell in row}
         odd = [cell for cell in cells if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell)]
         assert odd == [], path
+
+
+class Elements(HTMLParser):
+    """Scripts of a page, attributes that would run one, and its text outside of elements."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.scripts, self.odd, self.text, self.inside = [], [], "", False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.inside = tag == "script"
+        self.scripts += [""] * self.inside
+        self.odd += [
+            name for name, value in attributes if name.startswith("on") or "script:" in (value or "")
+        ]
+
+    def handle_endtag(self, tag):
+        self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.scripts[-1] += data
+        self.text += data
+
+
+def test_no_label_becomes_an_element_of_a_page_or_a_figure(hostile):
+    results, checked, _ = hostile
+    pages = [*results.glob("*.html"), *checked.glob("*.html")]
+    assert {path.name for path in pages} == {"report.html", "supplement.html", "quality.html"}
+    for path in pages:
+        page = Elements(path.read_text(encoding="utf-8"))
+        assert [script for script in page.scripts if "alert" in script] == []
+        assert page.odd == []
+        assert MARKUP in page.text, path
+    groups = set(read_table(results / "tables" / "km_summary.csv", "km_summary")["group"])
+    assert MARKUP in groups
+    figures = list((results / "figures").rglob("*.svg"))
+    texts = {path: ElementTree.parse(path).getroot() for path in figures}
+    tags = {element.tag.rpartition("}")[2] for root in texts.values() for element in root.iter()}
+    assert "text" in tags | {"use"}
+    assert "script" not in tags
+    assert any("alert" in "".join(root.itertext()) for root in texts.values())
+    crate = (results / "ro-crate-metadata.json").read_text(encoding="utf-8")
+    assert json.loads(crate)["@graph"][0]["name"] == MARKUP
 
 
 def test_names_come_back_as_they_were(hostile):

@@ -205,6 +205,21 @@ def test_the_word_file_has_live_captions_references_heading_rows_and_words_for_p
 
 
 @with_libraries
+def test_no_cell_of_a_workbook_is_a_formula(tmp_path):
+    import openpyxl
+
+    from prrt_outcomes.manuscript.documents import _write_sheet
+
+    hostile = ["=1+1", "=cmd|'/C calc'!A", "+1+", "@SUM(1)", "-2+3", "\t=1", "'"]
+    _write_sheet(tmp_path / "t.xlsx", "Table1", [["A caption"], hostile, ["1", "-2.5", ""]])
+    sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["Table1"]
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()][1] == hostile
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
+    assert all(cell.quotePrefix for cell in sheet[2])
+    assert not any(cell.quotePrefix for cell in (*sheet[1], *sheet[3]))
+
+
+@with_libraries
 def test_the_same_run_gives_the_same_bytes(results, study):
     from prrt_outcomes.manuscript.documents import write_manuscript
 

@@ -1,6 +1,7 @@
 """Numbers of result tables by name, such as `km.pfs.all.median`, for Word templates."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import yaml
 
 from prrt_outcomes.errors import InputError, Problem, UsageError, nearest_name
 from prrt_outcomes.report.content import Number, trace
+from prrt_outcomes.report.write import make_sandbox
 from prrt_outcomes.wording import numbers
 
 # Table, columns of the key and values of each alias.
 ALIASES: dict[str, dict] = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text("utf-8"))
+
+LARGEST = 100_000_000  # bytes of a Word file, unpacked
 
 
 def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
@@ -70,11 +74,14 @@ def fill_word_template(template: Path, target: Path, tables: Mapping[str, pd.Dat
 
     known, unknown = dict[str, Number](), list[str]()
     try:
-        document = docxtpl.DocxTemplate(str(template))
-        wanted = sorted(document.get_undeclared_template_variables())
+        with zipfile.ZipFile(template) as parts:
+            if sum(part.file_size for part in parts.infolist()) > LARGEST:
+                raise ValueError(f"it unpacks to more than {LARGEST // 10**6} MB")
+        document, sandbox = docxtpl.DocxTemplate(str(template)), make_sandbox()
+        wanted = sorted(document.get_undeclared_template_variables(sandbox))
         for alias in (name for name in wanted if name in ALIASES):
             known |= list_numbers(alias, tables)
-        document.render({name: _Name(name, known, unknown) for name in wanted}, autoescape=True)
+        document.render({name: _Name(name, known, unknown) for name in wanted}, sandbox)
         document.save(str(target))
     except Exception as error:
         raise UsageError(f"{template} cannot be filled: {error}") from error

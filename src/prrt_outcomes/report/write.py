@@ -168,6 +168,13 @@ def explain_abbreviations(page: str) -> str:
     return page.replace("</main>", f"{line}</main>")
 
 
+def make_sandbox():
+    """Environment for templates of others, which reach nothing but the values that they are given."""
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(autoescape=True)
+
+
 def fill_template(name: str, **values: object) -> str:
     """Text of a template with the style of all pages; every value it names must be there."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -255,6 +256,44 @@ def test_a_template_is_filled_and_every_unknown_name_is_told(results, study, tmp
     assert refused.value.exit_status == 1
     with pytest.raises(UsageError, match="cannot be filled"):
         write_manuscript(results, study, write_template("{{ km.pfs.all.median }"))
+
+
+@with_libraries
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ cycler.__init__.__globals__.os.system('touch BROKEN') }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{% for x in range(10**9) %}x{% endfor %}",
+        "{% include '/etc/hostname' %}",
+    ],
+    ids=["command", "classes", "loop", "file"],
+)
+def test_a_template_reaches_nothing_but_numbers(results, study, tmp_path, text):
+    import docx
+
+    from prrt_outcomes.errors import UsageError
+
+    document = docx.Document()
+    document.add_paragraph(text)
+    document.save(str(tmp_path / "own.docx"))
+    with pytest.raises(UsageError, match="cannot be filled"):
+        names.fill_word_template(tmp_path / "own.docx", tmp_path / "filled.docx", ReportTables(results))
+    assert not (tmp_path / "filled.docx").exists()
+
+
+@with_libraries
+def test_a_template_that_unpacks_to_too_much_is_refused(results, tmp_path):
+    import docx
+
+    from prrt_outcomes.errors import UsageError
+
+    docx.Document().save(str(tmp_path / "own.docx"))
+    with zipfile.ZipFile(tmp_path / "own.docx", "a", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("word/media/image1.png", b"\0" * (names.LARGEST + 1))
+    assert (tmp_path / "own.docx").stat().st_size < 1_000_000
+    with pytest.raises(UsageError, match="it unpacks to more than 100 MB"):
+        names.fill_word_template(tmp_path / "own.docx", tmp_path / "filled.docx", ReportTables(results))
 
 
 def test_missing_libraries_are_named_with_the_command_that_installs_them(results, study, monkeypatch):

@@ -230,6 +230,19 @@ tables:
     assert tables["cycles"][0].columns == {"patient_id": "id", "cycle_date": "day"}
 
 
+def test_anchors_that_multiply_are_refused_at_once(tmp_path):
+    """Nine anchors, each ten times the one before, are a thousand million values written out."""
+    lines = ["study: s", "a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
+    (tmp_path / "study.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError) as refused:
+        load_study(tmp_path)
+    assert "aliases (*) repeat more than 100000 values" in refused.value.problems[0].problem
+    (tmp_path / "study.yaml").write_text("study: s\ntables: &t {patients: *t}\n")
+    with pytest.raises(InputError):
+        load_study(tmp_path)
+
+
 def test_a_fault_in_what_an_alias_repeats_is_told_at_each_place_with_its_line(tmp_path):
     text = "study: small\ntables:\n  patients: &p\n    file: p.csv\n    sheat: x\n  follow_up: *p\n"
     found = {(p.row, p.column) for p in faults_of(tmp_path, text)}

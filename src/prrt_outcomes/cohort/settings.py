@@ -31,7 +31,7 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
     from prrt_outcomes.cohort.vocabulary import check_vocabulary
 
     named = (*check_vocabulary(study.vocabulary), *check_names(study))
-    return (*named, *_check_disclosure(study), *_check_doubts(study))
+    return (*named, *_check_doubts(study))
 
 
 def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
@@ -151,9 +151,3 @@ def _check_doubts(study: Study) -> list[Problem]:
         tell_setting("not_confirmed", f"doubts.{i}", doubt)
         for i, doubt in enumerate(() if study.confirmed else study.doubts)
     ]
-
-
-def _check_disclosure(study: Study) -> Iterator[Problem]:
-    """What a study asks of a release is heeded by none of the results: no command makes a release yet."""
-    if "minimum_count" in study.disclosure.model_fields_set:
-        yield tell_setting("no_suppression", "disclosure.minimum_count", study.disclosure.minimum_count)

@@ -51,7 +51,12 @@ def trace(text: str, table: str, row: Mapping | pd.Series, *columns: str) -> Num
 
 def cite(row: Mapping, column: str, table: str, formatter: Callable = format_number) -> Number:
     """The number in a cell, with the row that it stands in."""
-    return trace(formatter(row[column]), table, row)
+    return trace(formatter(row[column]) or tell_suppressed(row), table, row)
+
+
+def tell_suppressed(row: Mapping) -> str:
+    """What stands in place of a number that a release does not show."""
+    return "[suppressed]" if str(row.get("status")) == "suppressed" else ""
 
 
 def as_text(value: object) -> str:
@@ -79,7 +84,9 @@ class Cell:
             return str(self.row[self.column])
         kind, *limits = form.removeprefix("=").split()
         text = FORMS[kind](self.row[self.column])
-        if limits:
+        if not text and tell_suppressed(self.row):
+            text = tell_suppressed(self.row)
+        elif limits:
             value, low, high = (self.row[column] for column in (self.column, *limits))
             text = numbers.format_interval(value, low, high, FORMS[kind], label=f"{self.level} CI ")
         return escape(text if form.startswith("=") else trace(text, self.table, self.row))

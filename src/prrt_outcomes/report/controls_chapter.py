@@ -109,7 +109,8 @@ def describe_worth(tables: Mapping[str, pd.DataFrame], row: Mapping) -> Markup:
         hidden = ", {u} {are} not known, so that further differences are possible"
         words += say(hidden, u=unknown, are="is" if unknown == 1 else "are") if unknown else Markup("")
     verdict = find_verdict(tables, row)
-    return words if verdict is None else words + say("; {w}", w=str(verdict["words"]))
+    said = as_text(verdict["words"]) if verdict else ""
+    return words + say("; {w}", w=said) if said else words
 
 
 def find_verdict(tables: Mapping[str, pd.DataFrame], row: Mapping) -> dict | None:

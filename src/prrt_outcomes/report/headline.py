@@ -79,7 +79,9 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
 
 def describe_limits(objections: pd.DataFrame) -> Markup:
     """What limits the results first: the answers to some of the objections."""
-    known = objections[~objections["answer"].astype("string").eq("not_answered")]
+    known = objections[
+        ~objections["answer"].astype("string").eq("not_answered") & objections["sentence"].notna()
+    ]
     found = dict(zip(known["objection"].astype(str), known["sentence"].astype(str), strict=True))
     words = [col.spell_first(found[name]) for name in LIMITS if name in found]
     return Markup(" ").join(["Treatment was not allocated at random.", *map(escape, words)])

@@ -138,7 +138,9 @@ def write_responders(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, l
     growth = tables["tumour_growth"]
     if len(growth):
         paragraphs += [
-            _describe_growth(rows, titles, level) for _, rows in iterate_groupings(growth, "endpoint")
+            _describe_growth(rows, titles, level)
+            for _, rows in iterate_groupings(growth, "endpoint")
+            if rows[["n", "excluded"]].notna().all(axis=None)
         ]
         shown.append(col.show_table("tumour_growth", growth, level, words))
     return paragraphs, shown

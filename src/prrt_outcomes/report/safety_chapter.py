@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import PageTable, join_words, say, tell
+from prrt_outcomes.report.content import PageTable, join_words, say, tell, tell_suppressed
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.wording import numbers
@@ -105,7 +105,8 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     def count(*place: str) -> Callable[[dict], str]:
         def show(row: dict) -> str:
             own = found[(str(row["term_group"]), str(row["term"]), *place)]
-            return f"{numbers.format_count(own['n'])} ({numbers.format_percent(own['proportion'])})"
+            shown = f"{numbers.format_count(own['n'])} ({numbers.format_percent(own['proportion'])})"
+            return tell_suppressed(own) or shown
 
         return show
 

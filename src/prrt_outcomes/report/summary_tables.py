@@ -7,7 +7,7 @@ import pandas as pd
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, page_table
+from prrt_outcomes.report.content import Column, PageTable, as_text, page_table
 from prrt_outcomes.report.controls_chapter import describe_method, find_verdict, show_estimate
 from prrt_outcomes.report.survival_chapter import list_arms
 from prrt_outcomes.wording import numbers
@@ -56,6 +56,8 @@ def _show_cell(key: str) -> Callable[[dict], str]:
 
 def show_share(row: dict) -> str:
     """`102 (26%)`."""
+    if numbers.is_missing(row["n"]):
+        return "[suppressed]"
     return (
         f"{numbers.format_count(row['n'])} ({numbers.format_percent(row['proportion'])})"
         if row["total"]
@@ -148,7 +150,7 @@ def _tabulate_controls(tables: Tables, study) -> PageTable | None:
     verdicts = {row["control"]: find_verdict(tables, row) or {} for row in found}
     words = {
         "control": titles.__getitem__, "value": show_estimate, "basis": lambda row: str(describe_method(row, level)),
-        "evidence": lambda row: str(verdicts[row["control"]].get("words", "")),
+        "evidence": lambda row: as_text(verdicts[row["control"]].get("words")),
     }  # fmt: skip
     return col.show_table("controls_in_short", pd.DataFrame(found), level, words)
 

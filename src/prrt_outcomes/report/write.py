@@ -93,7 +93,9 @@ class ReportTables(dict[str, pd.DataFrame]):
 
     def __missing__(self, name: str) -> pd.DataFrame:
         path = self.folder / f"{name}.csv"
-        self[name] = read_table(path, name) if path.is_file() else empty_table(name)
+        frame = read_table(path, name) if path.is_file() else empty_table(name)
+        counts = frame.select_dtypes("Int64")  # a count that is not known compares as false, as a number does
+        self[name] = frame.astype({c: "float64" for c in counts if counts[c].isna().any()})
         return self[name]
 
 

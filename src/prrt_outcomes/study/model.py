@@ -68,7 +68,10 @@ class DisclosureSettings(base.Section):
     """What a release may show."""
 
     minimum_count: base.Whole = Field(
-        5, ge=0, le=1_000_000, description="For a release, which does not exist yet: it has no effect."
+        5,
+        ge=3,
+        le=1_000_000,
+        description="Smallest count that `prrt-outcomes release` may show; counts are rounded to its multiples.",
     )
 
 

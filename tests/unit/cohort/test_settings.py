@@ -259,15 +259,6 @@ def test_a_table_that_is_a_path_alone_is_told_where_its_settings_go(tmp_path):
     assert told == [(5, "tables.cycles", "a.csv", beside)]
 
 
-def test_a_minimum_count_that_does_nothing_yet_is_a_warning(tmp_path):
-    (tmp_path / "study.yaml").write_text(HEAD + "disclosure: {minimum_count: 10}\n")
-    (problem,) = check_settings(load_study(tmp_path))
-    assert (problem.column, problem.value, problem.severity) == ("disclosure.minimum_count", "10", "warning")
-    assert (
-        problem.problem == "has no effect yet: small counts are not suppressed in any table, figure or report"
-    )
-
-
 def test_letters_that_figures_cannot_draw_are_a_warning(read_study):
     tables = {
         "patients": "patient_id,centre_id,sex\nP1,\u4e2d\u592e,male\nP2,B\u00e2le,female\n",

@@ -1,0 +1,1 @@
+"""A folder of results that may leave the registry: aggregate only, small counts suppressed."""

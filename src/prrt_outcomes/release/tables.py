@@ -1,0 +1,317 @@
+"""Result tables as they may leave the registry, and what was done to each."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from prrt_outcomes.release.rules import RULES, Rounding, bound_share, hide_second, shorten
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import TableSchema, list_tables, load_schema
+
+RELEASED = ["file", "table", "rows", "column", "done", "cells", "rule", "reason"]
+PAIRS = (("group_by", "group"), ("group_by", "level"), ("group_by", "reference"), ("term", "level"),
+         ("term", "reference"), ("subgroup", "subgroup_level"))  # fmt: skip
+WHOLE = {
+    "baseline": "group_by",
+    "adverse_event_rates": "group_by",
+    "data_quality": "year",
+}  # rows of all patients
+LONGEST_SHOWN = 3  # a name of fewer letters is not looked for inside texts
+
+
+@dataclass
+class Release:
+    """Tables by name as they are released.
+
+    sizes : patients by variable and label, as the tables count them
+    done : rows of `released.csv`
+    """
+
+    minimum: int
+    level: float
+    sizes: dict[tuple[str, str], float] = field(default_factory=dict)
+    done: list[dict] = field(default_factory=list)
+
+    @property
+    def rounding(self) -> Rounding:
+        """How counts are rounded."""
+        return Rounding(self.minimum)
+
+    def note(
+        self, name: str, frame: pd.DataFrame, column: str, where: pd.Series, done: str, rule: str
+    ) -> None:
+        """Add what was done to cells of a column, for each grouping."""
+        found = where.to_numpy(dtype=bool)
+        groupings = frame["group_by"].to_numpy()[found] if "group_by" in frame else [""] * int(found.sum())
+        for grouping, n in Counter(map(str, groupings)).items():
+            rows = f"group_by = {grouping}" if grouping else "all"
+            self.add(f"tables/{name}.csv", name, rows, column, done, rule, n)
+
+    def add(
+        self, file: str, table: str, rows: str, column: str, done: str, rule: str, cells: int = 0
+    ) -> None:
+        """Add a row; without `cells` it is of a whole file."""
+        words = (file, table, rows, column, done, cells or pd.NA, rule, RULES["rules"][rule])
+        self.done.append(dict(zip(RELEASED, words, strict=True)))
+
+    def is_small(self, frame: pd.DataFrame) -> pd.Series:
+        """Whether a row names a group, level, term or centre of fewer than twice the minimum."""
+        small = np.zeros(len(frame), dtype=bool)
+        for variable, label in (*PAIRS, ("", "term"), ("", "centre_id")):
+            if {variable or label, label} <= set(frame):
+                own = _text(frame[variable]) if variable else [label] * len(frame)
+                sizes = [self.sizes.get(pair, np.inf) for pair in zip(own, _text(frame[label]), strict=True)]
+                small |= np.array(sizes) < 2 * self.minimum
+        return pd.Series(small, frame.index)
+
+
+def release_tables(
+    tables: Mapping[str, pd.DataFrame], minimum: int, level: float
+) -> tuple[dict[str, pd.DataFrame], Release]:
+    """All result tables without what a release leaves out; `level` is that of confidence intervals."""
+    release = Release(minimum, level, _measure(tables))
+    made = {}
+    for name in list_tables("results"):
+        if name in RULES["withheld"]:
+            made[name] = empty_table(name)
+            release.add(f"tables/{name}.csv", name, "all", "", "removed", RULES["withheld"][name])
+        else:
+            made[name] = tables[name]
+            if name not in RULES["untouched"] and len(tables[name]):
+                made[name] = _release_table(name, tables[name], release)
+    made["milestones"] = _read_curve(made["milestones"], made["km_curve"])
+    return made, release
+
+
+def _read_curve(stones: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
+    """Milestones with the survival of the released curve: the last step before each."""
+    key, values = ["endpoint", "group_by", "group"], ["survival", "survival_low", "survival_high"]
+    left, right = (
+        f.astype(dict.fromkeys(key, "string") | {"time_months": "float64"}) for f in (stones, curve)
+    )
+    left = left.assign(place=range(len(left))).sort_values("time_months", kind="stable")
+    right = right[[*key, "time_months", *values]].sort_values("time_months", kind="stable")
+    found = pd.merge_asof(left.drop(columns=values), right, on="time_months", by=key).sort_values("place")
+    shown = {c: found[c].set_axis(stones.index).where(stones["survival"].notna()) for c in values}
+    gone = stones["survival"].notna() & shown["survival"].isna()
+    return stones.assign(**shown, status=stones["status"].astype("string").mask(gone, "suppressed"))
+
+
+def list_names(sizes: Mapping[tuple[str, str], float], minimum: int) -> list[str]:
+    """Names of small groups that come from the registry, which no text of a release may hold."""
+    codes = {str(c) for kind in ("input", "results") for t in list_tables(kind)
+             for f in load_schema(t).fields for c in f.codes}  # fmt: skip
+    small = {label for (_, label), n in sizes.items() if n < 2 * minimum}
+    shown = {label for (_, label), n in sizes.items() if n >= 2 * minimum}
+    return sorted(n for n in small - shown - codes if len(n) >= LONGEST_SHOWN)
+
+
+def _measure(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], float]:
+    """Patients of every group, level, term and centre, by variable and label: the most that their table counts."""
+    whole = {name: tables[name][_text(tables[name][where]).eq("all")] for name, where in WHOLE.items()}
+    centres = whole["data_quality"]
+    counted = (
+        (tables["baseline"], "group_by", "group", "total"),
+        (tables["km_summary"], "group_by", "group", "n"),
+        (whole["baseline"], "term", "level", "n"),
+        (whole["adverse_event_rates"].assign(variable="term"), "variable", "term", "n"),
+        (
+            centres[_text(centres["table"]).eq("patients")].assign(variable="centre_id"),
+            "variable",
+            "centre_id",
+            "n",
+        ),
+    )
+    parts = [frame[list(columns)].set_axis(["variable", "label", "n"], axis=1) for frame, *columns in counted]
+    listed = pd.concat([part.astype({"variable": str, "label": str, "n": "float64"}) for part in parts])
+    return listed.groupby(["variable", "label"])["n"].max().to_dict()
+
+
+def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataFrame:
+    schema, rounding = load_schema(name), release.rounding
+    small = release.is_small(whole)
+    release.note(name, whole, "", small, "row removed", "small_group")
+    frame = whole[~small].reset_index(drop=True)
+    counts = [f.name for f in schema.fields if _is_count(f, schema)]
+    base = _find_base(name, frame, counts, schema, release)
+    if name in RULES["curves"]:
+        frame, base = _coarsen(name, frame, base, schema, release)
+    hidden = _hide_counts(name, frame, counts, schema, release)
+    numbers = [
+        f.name
+        for f in schema.fields
+        if f.type == "number" and f.name not in (*counts, *schema.key, *RULES["settings"])
+    ]
+    shares = [c for c in numbers if c in RULES["shares"]]
+    rounded = {c: rounding.round(frame[c]).mask(hidden[c]) for c in counts}
+    made: dict[str, pd.Series] = {}
+    lost = pd.Series(False, frame.index)  # rows without statistics
+    for column in (c for c in counts if not c.startswith(tuple(RULES["incidental"]))):
+        lost |= hidden[column]
+    unsure = pd.Series(False, frame.index)  # rows with shares alone: all but a few patients
+    for column in shares:
+        share = frame[column].astype("float64").where(frame[column].le(1).fillna(False))
+        kept = rounding.share(share, base).fillna(shorten(frame[column].where(share.isna())))
+        start = share.eq(0) & frame.get("time_months", pd.Series(1.0, frame.index)).eq(0)
+        made[column] = kept.mask(start, 0.0)
+        lost = (lost | (share.notna() & made[column].isna())) & ~start
+        if not column.endswith("proportion"):
+            unsure |= share.notna() & rounding.hides((1 - share).clip(lower=0) * base)
+    for pair in RULES["fractions"]:
+        n, total = pair["count"], pair["total"]
+        if {n, total} <= set(counts):
+            exact = frame[n].astype("float64") / frame[total].astype("float64")
+            if "difference" in numbers:
+                unsure |= rounding.hides(frame[total] - frame[n])
+            for column in (c for c in pair["shares"] if c in numbers):
+                is_exact = np.isclose(frame[column].astype("float64"), exact, rtol=0, atol=1e-9)
+                shown = (rounded[n] / rounded[total]).clip(upper=1.0)
+                made[column] = made.get(column, shorten(frame[column])).mask(is_exact, shown)
+                for low, high in (ends for ends in pair["limits"] if set(ends) <= set(numbers)):
+                    ends = bound_share(rounded[n].clip(upper=rounded[total]), rounded[total], release.level)
+                    for end, value in zip((low, high), ends, strict=True):
+                        there = frame[end].notna() & is_exact
+                        made[end] = made.get(end, shorten(frame[end])).mask(there, shorten(value))
+    own = [c for c in numbers if c.startswith("emergent_")]
+    for column in numbers:
+        value = made.get(column, shorten(frame[column]))
+        gone = (
+            lost if column not in own else hidden.get("emergent_n", lost) | hidden.get("emergent_total", lost)
+        )
+        if column not in shares:
+            gone = gone | unsure
+        value = value.mask(gone)
+        release.note(name, frame, column, frame[column].notna() & value.isna(), "suppressed", "standing")
+        is_share = column in made
+        release.note(name, frame, column, value.notna(), "rounded", "rounded" if is_share else "digits")
+        made[column] = value
+    for column in counts:
+        release.note(name, frame, column, rounded[column].notna(), "rounded", "rounded")
+    made |= rounded | _mark_statuses(frame, schema, lost, hidden)
+    for column in (c for c in (*RULES["extremes"], *RULES["free_numbers"].get(name, ())) if c in frame):
+        made[column] = pd.Series(np.nan, frame.index)
+        release.note(name, frame, column, frame[column].notna(), "removed", "extremes")
+    if name in RULES["key_digits"]:
+        made[RULES["key_digits"][name]] = shorten(frame[RULES["key_digits"][name]])
+    return _drop_texts(name, frame.assign(**made), schema, release).drop_duplicates(
+        list(schema.key), keep="last"
+    )
+
+
+def _hide_counts(name, frame, counts, schema: TableSchema, release: Release) -> dict[str, pd.Series]:
+    """For each count column whether a cell is hidden: for itself, as second part of a total, or with its grouping."""
+    hidden = {}
+    parts = [_number_blocks(frame, schema, part) for part in RULES["parts"] if part in schema.key]
+    grouping = (
+        _number_blocks(frame, schema, "group", "reference") if {"group_by", "group"} <= set(frame) else None
+    )
+    for column in counts:
+        own = release.rounding.hides(frame[column])
+        both = own
+        for block in parts:
+            both = hide_second(both, frame[column].astype("float64"), block)
+        if grouping is not None:
+            grouped = both.groupby(grouping).transform("any")
+            both = both | (grouped & _text(frame["group_by"]).ne("all") & frame[column].notna())
+        release.note(name, frame, column, own, "suppressed", "small_count")
+        release.note(name, frame, column, both & ~own, "suppressed", "secondary")
+        hidden[column] = both
+    return hidden
+
+
+def _find_base(
+    name: str, frame: pd.DataFrame, counts: list[str], schema: TableSchema, release: Release
+) -> pd.Series:
+    """Patients that a share of a row is of: those of the row, of the beginning of the curve, the group, the cohort."""
+    cohort = release.sizes.get(("all", "all"), max(release.sizes.values(), default=np.nan))
+    known = [c for c in counts if c != "n_at_risk" or name in RULES["curves"]]
+    own = frame[known].astype("float64").max(axis=1) if known else pd.Series(np.nan, frame.index)
+    if name in RULES["curves"] and known:
+        own = own.groupby(_number_blocks(frame, schema, "time_months")).transform("max")
+    if {"group_by", "group"} <= set(frame):
+        pairs = zip(_text(frame["group_by"]), _text(frame["group"]), strict=True)
+        own = own.fillna(
+            pd.Series([release.sizes.get(p, cohort) for p in pairs], frame.index, dtype="float64")
+        )
+    return own.fillna(cohort)
+
+
+def _coarsen(name, frame, base, schema: TableSchema, release: Release) -> tuple[pd.DataFrame, pd.Series]:
+    """A step curve at every `minimum`-th time with an event, at the end of the month, while enough are at risk."""
+    column, rounding = RULES["curves"][name], release.rounding
+    curve = _number_blocks(frame, schema, "time_months")
+    moved = frame[column].groupby(curve).diff().abs().gt(1e-12)
+    step = moved.groupby(curve).cumsum() // release.minimum
+    first = ~curve.duplicated()
+    kept = first | step.groupby(curve).diff().gt(0)
+    shown = rounding.share(frame[column], base)
+    kept &= first | shown.notna()
+    for count in {"n_at_risk", "events"} & set(frame):
+        kept &= (first & (count == "events")) | ~rounding.hides(frame[count])
+    kept &= kept.groupby(curve).transform("sum").gt(1)
+    release.note(name, frame, column, ~kept, "row removed", "steps")
+    months = np.ceil(frame["time_months"].astype("float64").round(9))
+    marks = {c: pd.Series(np.nan, frame.index) for c in RULES["dropped_marks"] if c in frame}
+    return (
+        frame.assign(time_months=months, **marks)[kept].reset_index(drop=True),
+        base[kept].reset_index(drop=True),
+    )
+
+
+def _mark_statuses(frame, schema: TableSchema, lost: pd.Series, hidden: Mapping) -> dict[str, pd.Series]:
+    """Statuses of the rows without statistics."""
+    made = {}
+    for status in (f for f in schema.fields if f.name == "status" or f.name.endswith("_status")):
+        if (status.codes and "suppressed" not in status.codes) or status.name in schema.key:
+            continue
+        gone = hidden.get("emergent_n", lost) if status.name.startswith("emergent_") else lost
+        made[status.name] = (
+            _text(frame[status.name]).mask(gone & frame[status.name].notna(), "suppressed").replace("", pd.NA)
+        )
+    return made
+
+
+def _drop_texts(name: str, frame: pd.DataFrame, schema: TableSchema, release: Release) -> pd.DataFrame:
+    """Cells of free text that hold a number, and every text that holds the name of a small group, left out."""
+    names = list_names(release.sizes, release.minimum)
+    found = re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b") if names else None
+    texts = (
+        []
+        if name in RULES["set_texts"]
+        else [c for c in RULES["texts"] if c in frame and c not in schema.key]
+    )
+    made = {}
+    for column in (f.name for f in schema.fields if f.type == "string" and f.name in frame):
+        text = frame[column].astype("string")
+        gone = text.str.contains(r"\d", regex=True).fillna(False) if column in texts else text.isna() & False
+        if found:
+            gone |= text.str.contains(found).fillna(False)
+        release.note(name, frame, column, gone.astype(bool), "removed", "free_text")
+        made[column] = text.mask(gone.astype(bool), "withheld" if column in schema.key else pd.NA)
+    return frame.assign(**made)
+
+
+def _number_blocks(frame: pd.DataFrame, schema: TableSchema, *without: str) -> pd.Series:
+    """Number of the block of a row: rows whose key is the same but for some columns."""
+    key = [c for c in schema.key if c not in without]
+    return (
+        frame.groupby(key, dropna=False, observed=True, sort=False).ngroup()
+        if key
+        else pd.Series(0, frame.index)
+    )
+
+
+def _is_count(one, schema: TableSchema) -> bool:
+    if one.name in schema.key or one.name in RULES["not_counts"]:
+        return False
+    whole = one.type == "integer" and one.unit in RULES["count_units"]
+    real = one.type == "number" and one.unit in ("events", "patients")
+    return whole or real or (one.type == "number" and one.name in RULES["more_counts"])
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype("string").fillna("")

@@ -1,0 +1,200 @@
+"""A second program against a release: it looks for what must not be there, and solves for what was hidden.
+
+It knows the true tables only as an intruder might: which rows there are and which sums hold. From a release it takes
+every shown number as the interval of its rounding, every hidden one as 0 to the largest that is hidden, and asks by
+integer programming whether one value is left.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from prrt_outcomes.tables.schema import list_tables, load_schema
+
+UNITS = ("patients", "events", "count", "cycles", "lesions", "rows", "values", "intervals")
+CURVES = ("km_curve", "competing_risks", "kidney_events", "myeloid_neoplasms", "responder_curves", "responder_states",
+          "control_curves_fitted", "deterioration")  # fmt: skip
+GRADES = [f"n_grade_{n}" for n in range(5)]
+SUMS = {  # whole, parts
+    "lab_course": [("n", GRADES)],
+    "lab_shifts": [("total", [f"worst_{n}" for n in range(5)])],
+    "attrition": [("n_before", ["n_lost", "n_after"])],
+}
+AT_MOST = (("n", "total"), ("events", "n"), ("n_event", "n_at_risk"), ("emergent_n", "emergent_total"))
+
+
+def read_contents(folder):
+    """Every file, opened as far as it goes: name to bytes."""
+    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
+        yield from _open(path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def _open(name, content):
+    yield name, content
+    if name.endswith((".docx", ".xlsx")):
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            for part in parts.namelist():
+                yield from _open(f"{name}!{part}", parts.read(part))
+    elif name.endswith(".pdf"):
+        for i, stream in enumerate(re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)):
+            try:
+                yield f"{name}!{i}", zlib.decompressobj().decompress(stream)
+            except zlib.error:
+                continue
+    elif name.endswith(".png"):
+        with Image.open(io.BytesIO(content)) as image:
+            yield f"{name}!info", repr(image.info).encode()
+
+
+def find_words(folder, words):
+    """Each word that any file of a folder holds, in its bytes, with its place."""
+    return [
+        (name, word) for name, content in read_contents(folder) for word in words if word.encode() in content
+    ]
+
+
+class System:
+    """Whole numbers with bounds, sums and orders between them."""
+
+    def __init__(self, minimum):
+        self.minimum = minimum
+        self.true, self.low, self.high, self.rows = [], [], [], []
+
+    def add(self, true, shown, most):
+        """A count: its true value, and what the release shows (NaN where nothing)."""
+        m = self.minimum
+        self.true.append(int(true))
+        self.low.append(0 if np.isnan(shown) else shown - m // 2)
+        self.high.append(most if np.isnan(shown) else shown + (m + 1) // 2 - 1)
+        return len(self.true) - 1
+
+    def sum(self, whole, parts, order=False):
+        """`whole` is the sum of `parts`, or at least that."""
+        self.rows.append(({whole: 1, **dict.fromkeys(parts, -1)}, order))
+
+    def holds(self):
+        """Whether the truth fulfils what is stated; the program is wrong where it does not."""
+        inside = all(a <= x <= b for a, x, b in zip(self.low, self.true, self.high, strict=True))
+        sums = [(sum(f * self.true[i] for i, f in row.items()), order) for row, order in self.rows]
+        return inside and all(s >= 0 if order else s == 0 for s, order in sums)
+
+    def solve(self, target):
+        """The least and the largest value that a count can have; only counts that it is tied to matter."""
+        tied, rows, before = {target}, [], -1
+        while len(tied) != before:
+            before = len(tied)
+            rows = [(row, order) for row, order in self.rows if tied & row.keys()]
+            tied |= {i for row, _ in rows for i in row}
+        own = {i: at for at, i in enumerate(sorted(tied))}
+        matrix = np.zeros((len(rows), len(own)))
+        for at, (row, _) in enumerate(rows):
+            for i, factor in row.items():
+                matrix[at, own[i]] = factor
+        upper = [np.inf if order else 0.0 for _, order in rows]
+        limits = [LinearConstraint(csr_array(matrix), np.zeros(len(upper)), upper)] if rows else []
+        bounds = Bounds([self.low[i] for i in own], [self.high[i] for i in own])
+        found = []
+        for sign in (1, -1):
+            cost = np.zeros(len(own))
+            cost[own[target]] = sign
+            for presolve in (True, False):  # HiGHS calls a few of them infeasible when it presolves
+                whole, options = np.ones(len(cost)), {"presolve": presolve}
+                best = milp(cost, constraints=limits, bounds=bounds, integrality=whole, options=options)
+                if best.success:
+                    break
+            assert best.success, best.message
+            found.append(round(sign * best.fun))
+        return tuple(found)
+
+
+def undo(true_tables, released, minimum, most_cells=25):
+    """Counts below the minimum that the release gives away: table, row, column and value."""
+    found = []
+    for name in list_tables("results"):
+        frame = true_tables[name]
+        if name not in CURVES and len(frame) and len(released[name]):
+            found += [(name, *cell) for cell in _undo_table(name, frame, released[name], minimum, most_cells)]
+    return found
+
+
+def _undo_table(name, true, shown, minimum, most_cells):
+    schema = load_schema(name)
+    key = list(schema.key)
+    counts = [
+        f.name
+        for f in schema.fields
+        if f.type == "integer" and f.unit in UNITS and f.name not in (*key, "cycle")
+    ]
+    if not counts:
+        return
+    true, shown = (t.assign(**{c: t[c].astype("string").fillna("") for c in key}) for t in (true, shown))
+    joined = true.merge(shown[[*key, *counts]], "left", on=key, suffixes=("", " shown"), indicator=True)
+    true = true.reset_index(drop=True)
+    system, place = System(minimum), {}
+    band = minimum + (minimum + 1) // 2 - 1
+    for column in counts:
+        for row, value in true[column].dropna().items():
+            seen = float(joined[f"{column} shown"].astype("float64")[row])
+            is_primary = value <= band
+            place[row, column] = system.add(value, seen, band if is_primary else 10**6)
+    for row in true.index:
+        for part, whole in AT_MOST:
+            if (row, part) in place and (row, whole) in place and true[part][row] <= true[whole][row]:
+                system.sum(place[row, whole], [place[row, part]], order=True)
+        for whole, parts in SUMS.get(name, ()):
+            if (
+                all((row, c) in place for c in (whole, *parts))
+                and true.loc[row, parts].sum() == true[whole][row]
+            ):
+                system.sum(place[row, whole], [place[row, c] for c in parts])
+    _add_groups(system, place, true, key, counts)
+    _add_parts(system, place, true, key, counts)
+    assert system.holds(), name
+    small = [(r, c) for r, c in place if 0 < true[c][r] < minimum]
+    for row, column in small[:: max(1, len(small) // most_cells)]:
+        low, high = system.solve(place[row, column])
+        if low == high:
+            yield dict(true.loc[row, key]), column, low
+
+
+def _add_groups(system, place, true, key, counts):
+    """Groups that add up to all, for every column."""
+    if not {"group_by", "group"} <= set(key):
+        return
+    others = [c for c in key if c not in ("group_by", "group")]
+    whole = {tuple(r[others]): i for i, r in true[true["group_by"].eq("all")].iterrows()}
+    for (*block, grouping), rows in true.groupby([*others, "group_by"]):
+        at = whole.get(tuple(block))
+        if grouping == "all" or at is None:
+            continue
+        for column in counts:
+            cells = [(i, column) for i in rows.index]
+            if all(c in place for c in [(at, column), *cells]) and rows[column].sum() == true[column][at]:
+                system.sum(place[at, column], [place[c] for c in cells])
+
+
+def _add_parts(system, place, true, key, counts):
+    """Rows that add up to their total, and grades of which each holds those above it."""
+    for part in key:
+        if part in ("group", "group_by"):
+            continue
+        for _, rows in true.groupby([c for c in key if c != part] or [lambda _: 0]):
+            if "total" in counts and len(rows) > 1 and rows["total"].nunique() == 1:
+                cells = [(i, "n") for i in rows.index]
+                at = (rows.index[0], "total")
+                if all(c in place for c in [at, *cells]) and rows["n"].sum() == rows["total"].iloc[0]:
+                    system.sum(place[at], [place[c] for c in cells])
+                    for i in rows.index[1:]:
+                        system.sum(place[at], [place[i, "total"]])
+            if part == "grade_at_least":
+                for upper, lower in zip(rows.index, rows.index[1:], strict=False):
+                    pair = (upper, "n"), (lower, "n")
+                    if all(c in place for c in pair) and true["n"][upper] >= true["n"][lower]:
+                        system.sum(place[pair[0]], [place[pair[1]]], order=True)

@@ -79,7 +79,7 @@ def test_nothing_of_the_canary_is_in_any_byte_and_no_small_count_is_left(release
     true, released, out, is_shown = release(hide_canary)
     assert is_shown
     assert attack.find_words(out, (*CANARIES, str(tmp_path), f"/{getpass.getuser()}/")) == []
-    names = [n for n in true["baseline"]["level"].astype(str) if n == "CanaryLevel"]
+    names = [n for n in true["km_summary"]["group"].astype(str) if n == "CanaryLevel"]
     assert names  # it was there to be found
     assert attack.undo(true, released, 5) == []
     assert not list(out.rglob("waterfall*.svg"))

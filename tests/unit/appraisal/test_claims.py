@@ -133,7 +133,7 @@ def test_per_cent_are_no_share():
             {"quantity": "egfr_slope_per_year", "group": "responder"},
             "that of egfr_slope_per_year is all or a radionuclide",
         ),
-        ({"quantity": "egfr_percent_per_year", "published": -380}, "a change a year, -100 to 100"),
+        ({"quantity": "egfr_percent_per_year", "published": 380}, "a change a year, -100 to 100"),
         ({"quantity": "median_os_months", "published": -1}, "is months, at most"),
         ({"quantity": "objective", "published": -0.1}, "a share between 0 and 1"),
         ({"quantity": "tmn_incidence", "months": 12, "published": 2.3}, "a share between 0 and 1"),

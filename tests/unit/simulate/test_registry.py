@@ -211,6 +211,7 @@ def test_the_folder_holds_data_and_truth_but_the_study_names_only_data(tmp_path)
         "parameters.yaml",
         "patients.csv",
         "control_patients.csv",
+        "questionnaires.csv",
     }
     text = (path.parent / "data" / "patients.csv").read_text()
     assert '"' not in text

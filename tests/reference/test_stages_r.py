@@ -194,6 +194,10 @@ def hold_model(held, id, tables, model, label=None, terms=None):
     held(f"{id}_coef", f"{id}: log hazard ratios", rows["log_hazard_ratio"])
     held(f"{id}_se", f"{id}: standard errors", rows["std_error"])
     held(f"{id}_zph", f"{id}: proportional hazards, chi-squared", zph["statistic"], 1e-5)
+    each = rows.drop_duplicates("term")
+    for column, name in (("term_statistic", "drop"), ("term_p_value", "drop_p")):
+        found = each[column].item() if len(each) == 1 else each[column]
+        held(f"{id}_{name}", f"{id}: likelihood-ratio test of each term, {column}", found)
     fit = tables["cox_fit"].query("model == @label").iloc[0] if label else None
     fit = tables["cox_fit"].query("model == @model").iloc[0] if fit is None else fit
     held(f"{id}_loglik", f"{id}: log likelihoods", fit[["log_likelihood_null", "log_likelihood"]])

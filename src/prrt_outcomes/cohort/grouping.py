@@ -23,6 +23,7 @@ ORDER = (
 VALUE = "value"
 COLUMNS = list(load_schema("baseline").names)
 GROUP_BY = "tumour_group"
+FEWEST = 5  # patients, and events, of a group that is compared or drawn alone
 
 
 def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
@@ -47,6 +48,19 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
     levels = [level for level in order if level in present and level != UNKNOWN]
     levels += [UNKNOWN] if UNKNOWN in present else []
     return pd.Series(pd.Categorical(text, categories=levels, ordered=True), index=frame.index)
+
+
+def find_small(group: pd.Series, event: ArrayLike) -> dict[str, str]:
+    """Why a level is not compared: `too_few` under five patients, else `few_events` under five events (`no_events`
+    where no level has one).
+
+    group : categories
+    event : whether each row had the event
+    """
+    counts = pd.Series(event, index=group.index).groupby(group, observed=False).agg(["size", "sum"])
+    few = counts.lt(FEWEST)
+    rare = "few_events" if counts["sum"].any() else "no_events"
+    return {str(g): "too_few" if row["size"] else rare for g, row in few.iterrows() if row.any()}
 
 
 def choose_reference(group: pd.Series, wanted: str | None) -> str | None:

@@ -125,6 +125,17 @@ def _merge_with_cuts(cuts: np.ndarray, rows: ModelRows) -> tuple[np.ndarray, np.
     return near, entry, time
 
 
+def compute_term_tests(fit: CoxResult) -> dict[str, ChiSquaredTest]:
+    """Likelihood-ratio test of each covariate, all its levels at once, given the others: R's `drop1`."""
+    found = {}
+    for term in fit.design.terms:
+        others = np.array([column.term != term for column in fit.design.columns])
+        columns = tuple(column for column in fit.design.columns if column.term != term)
+        rest = replace(fit.design, matrix=fit.design.matrix[:, others], columns=columns)
+        found[term] = fit.compare(fit_cox_rows(rest, fit.rows)) if columns else fit.likelihood_ratio
+    return found
+
+
 def _name_effect(effect) -> pd.Series:
     """The effect as a series with a name, numbered from 0."""
     effect = pd.Series(effect).reset_index(drop=True)

@@ -20,6 +20,7 @@ from prrt_outcomes.statistics.firth import fit_firth_cox
 from prrt_outcomes.statistics.hazard_ratios import (
     GLOBAL,
     compute_cox_concordance,
+    compute_term_tests,
     summarise_proportional_hazards,
 )
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -32,6 +33,7 @@ RATIO_COLUMNS = {
     "lower": "hazard_ratio_low",
     "upper": "hazard_ratio_high",
 }
+TERM_TEST = {"term_statistic": "statistic", "term_df": "degrees_of_freedom", "term_p_value": "p_value"}
 MOST_PENALISED = 20
 IMPUTED = "multivariable_imputed"
 
@@ -70,7 +72,12 @@ def summarise_cox_models(
         table = (
             fit.table if data.cluster is None else _correct_for_few_clusters(fit, settings.confidence.level)
         )
-        yield "cox", _tabulate_coefficients(add_absent_levels(table, asked), model)
+        coefficients = _tabulate_coefficients(add_absent_levels(table, asked), model)
+        tests = compute_term_tests(fit) if data.cluster is None else {}
+        for column, value in TERM_TEST.items():
+            coefficients[column] = [getattr(tests.get(term), value, np.nan) for term in coefficients["term"]]
+        coefficients["term_df"] = coefficients["term_df"].replace(0, np.nan)
+        yield "cox", coefficients
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
         is_whole = len(comparable.columns) == len(covariates.columns)
         yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")

@@ -1,12 +1,12 @@
 """Groups of an endpoint compared: log-rank and its relatives, MaxCombo, restricted means, periods, subgroups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import compute_group, select_comparable
+from prrt_outcomes.cohort.grouping import compute_group, find_small, select_comparable
 from prrt_outcomes.statistics.curve_summaries import UNKNOWN_DIFFERENCE, compute_rmst_difference
 from prrt_outcomes.statistics.hazard_ratios import (
     fit_piecewise_hazard_ratio,
@@ -45,6 +45,8 @@ def summarise_group_tests(
     Returns result table `logrank` but for the column endpoint: with all groups, one row a test (`group` and
     `reference` empty); with three or more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of
     a test. None where there are fewer than two groups. Patients whose group is not known are left out.
+    Groups of fewer than five patients or events are not compared: the test over all groups is that of the others, and
+    a pair with one of them is empty with status `too_few` or `few_events`, as is a test for which fewer than two remain.
     MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has no
     degrees of freedom.
     """
@@ -52,37 +54,53 @@ def summarise_group_tests(
     if known is None:
         return None
     part, group = known
+    levels = list(group.cat.categories)
+    small = find_small(group, part.event)
+    kept = (~group.isin(list(small))).to_numpy()
+    part, group = part.select(kept), group[kept].cat.remove_unused_categories()
     reference = settings.reference.get(group_by)
     # Within strata of the grouping itself there is nothing to compare.
     names = [name for name in settings.strata or () if name != group_by]
     written = []
     for strata in ([], names) if names else ([],):
-        table = compute_risk_table(replace(part.data, strata=part.derive_strata(strata)), group=group)
-        names_of_tests = [*TESTS, MAXCOMBO] if len(table.groups) == 2 else list(TESTS)
-        every = pd.DataFrame([_test(table, name) for name in names_of_tests])
+        table = status = None
+        if len(group.cat.categories) > 1:
+            table = compute_risk_table(replace(part.data, strata=part.derive_strata(strata)), group=group)
+        else:
+            status = next(iter(small.values()))
+        names_of_tests = [*TESTS, MAXCOMBO] if len(group.cat.categories) == 2 else list(TESTS)
+        every = pd.DataFrame([_test(table, name, status) for name in names_of_tests])
         found = [every.assign(group="", reference="", p_adjusted=np.nan)]
-        if len(table.groups) > 2:
-            found.append(_test_pairs(table, reference))
+        if len(levels) > 2:
+            found.append(_test_pairs(table, levels, small, reference))
         written += [tests.assign(strata="+".join(strata)) for tests in found]
     return pd.concat(written, ignore_index=True).assign(group_by=group_by)
 
 
-def _test(table: RiskTable, name: str) -> dict:
+def _test(table: RiskTable | None, name: str, status: str | None = None) -> dict:
+    """Row of a test; empty where a status says why there is none."""
+    if table is None or status:
+        return {"test": name, "statistic": np.nan, "df": np.nan, "p_value": np.nan, "status": status}
     result = compute_maxcombo(table) if name == MAXCOMBO else compute_logrank(table, **TESTS[name])
     degrees = float(result.degrees_of_freedom) if result.status == "ok" else np.nan
     found = {"test": name, "statistic": abs(result.statistic), "df": degrees}
     return found | {"p_value": result.p_value, "status": result.status}
 
 
-def _test_pairs(table: RiskTable, reference: str | None) -> pd.DataFrame:
+def _test_pairs(
+    table: RiskTable | None, levels: Sequence[str], small: Mapping[str, str], reference: str | None
+) -> pd.DataFrame:
     """One row a test and pair; a pair with the reference names it second, other pairs the earlier group."""
     pairs = []
-    for later, first in enumerate(table.groups):
-        for second in table.groups[:later]:
+    for later, first in enumerate(levels):
+        for second in levels[:later]:
             names = (second, first) if first == reference else (first, second)
-            places = [table.groups.index(name) for name in reversed(names)]
-            pairs.append((table.select_groups(places), dict(zip(("group", "reference"), names, strict=True))))
-    found = pd.DataFrame([_test(pair, name) | names for name in TESTS for pair, names in pairs])
+            status = small.get(first) or small.get(second)
+            pair = None
+            if table is not None and not status:
+                pair = table.select_groups([table.groups.index(name) for name in reversed(names)])
+            pairs.append((pair, status, dict(zip(("group", "reference"), names, strict=True))))
+    found = pd.DataFrame([_test(pair, name, status) | names for name in TESTS for pair, status, names in pairs])
     adjusted = found.groupby("test")["p_value"].transform(lambda p: compute_holm(p.to_numpy(dtype=float)))
     return found.assign(p_adjusted=adjusted)
 
@@ -92,8 +110,8 @@ def summarise_rmst_differences(
 ) -> pd.DataFrame | None:
     """Difference of restricted mean survival time of each group and the reference group.
 
-    Returns result table `rmst_difference` but for the column endpoint, one row a group other than the reference;
-    None with fewer than two groups, or without the reference.
+    Returns result table `rmst_difference` but for the column endpoint, one row a group other than the reference,
+    empty where either has fewer than five patients or events; None with fewer than two groups, or without the reference.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
     reference = settings.reference.get(group_by)
@@ -105,10 +123,11 @@ def summarise_rmst_differences(
     observed = {label: start_at(own, start) for label, own in part.split(group)}
     curves = {label: fit_kaplan_meier(own.data) for label, own in observed.items() if own is not None}
     months, level = float(settings.rmst_months), settings.confidence.level
+    small = find_small(group, part.event)
     written = []
     for label in (label for label in group.cat.categories if label != reference):
-        found = UNKNOWN_DIFFERENCE
-        if {label, reference} <= set(curves):
+        found = replace(UNKNOWN_DIFFERENCE, status=small.get(label) or small.get(reference) or "too_few")
+        if {label, reference} <= set(curves) - set(small):
             found = compute_rmst_difference(curves[label], curves[reference], months, level)
         written.append({"group": label, "reference": reference, "horizon_months": months, **vars(found)})
     names = {"difference": "difference_months", "lower": "low", "upper": "high"}

@@ -127,9 +127,25 @@ def test_three_groups_are_also_tested_in_pairs_with_holm():
     assert len(pairs) == levels * (levels - 1) / 2
     assert (pairs["p_adjusted"].dropna() >= pairs["p_value"][pairs["p_adjusted"].notna()]).all()
     whole = out["logrank"].query("test == 'logrank' and group == ''").iloc[0]
-    assert whole["df"] == levels - 1
+    assert whole["df"] == levels - 2  # one patient has ecog 3
+    alone = pairs["group"].eq("3") | pairs["reference"].eq("3")
+    assert pairs.loc[alone, ["statistic", "p_value", "p_adjusted"]].isna().all(axis=None)
+    assert set(pairs.loc[alone, "status"]) == {"too_few"}
+    assert pairs.loc[~alone, "p_value"].notna().all()
+    left = out["rmst_difference"].set_index("group").loc["3"]
+    assert (left["status"], left["p_value"]) == ("too_few", pytest.approx(np.nan, nan_ok=True))
     lost = out["attrition"].query("reason == 'group not known'")
     assert lost["n_lost"].tolist() == [int(load_lung()["ph.ecog"].isna().sum())]
+
+
+def test_two_groups_of_which_one_has_few_events_are_not_tested():
+    tables = lung_tables()
+    women = tables["analysis_set"]["sex"].eq("female").to_numpy()
+    tables["endpoints"].loc[np.flatnonzero(women)[4:], "event"] = 0
+    out = run(tables, study())
+    assert set(out["logrank"]["status"]) == {"few_events"}
+    assert out["logrank"]["p_value"].isna().all()
+    assert set(out["km_summary"].query("group_by == 'sex'")["group"]) == {"male", "female"}
 
 
 def test_attrition_counts_with_the_covariates_that_were_fitted():

@@ -76,9 +76,13 @@ put("colon_late_rx_logrank", late_logrank(k$entry, k$time, k$event, k$rx))
 
 model <- function(id, formula, data) {
   environment(formula) <- environment()
+  data <- data[complete.cases(data[, all.vars(formula)]), ]
   fit <- coxph(formula, data, ties = "efron")
   put(paste0(id, "_coef"), coef(fit)); put(paste0(id, "_se"), sqrt(diag(vcov(fit)))); put(paste0(id, "_loglik"), fit$loglik)
   z <- cox.zph(fit, transform = "km")$table
+  terms <- setdiff(attr(terms(formula), "term.labels"), grep("strata", attr(terms(formula), "term.labels"), value = TRUE))
+  without <- lapply(terms, function(term) anova(coxph(update(formula, paste(". ~ . -", term)), data, ties = "efron"), fit)[2, ])
+  put(paste0(id, "_drop"), sapply(without, function(a) a$Chisq)); put(paste0(id, "_drop_p"), sapply(without, function(a) a[["Pr(>|Chi|)"]]))
   put(paste0(id, "_zph"), z[, "chisq"]); put(paste0(id, "_concordance"), concordance(fit)$concordance)
 }
 # the cohort's references are the most frequent levels

@@ -172,7 +172,7 @@ def draw_figures(chapter: str, study: Study, results: Path) -> None:
     if chapter in CHAPTER_INPUTS:
         figures = draw_chapter(chapter, read_tables(CHAPTER_INPUTS[chapter], results), study)
         one_by_one = (figures.pop(name) for name in list(figures))  # what is drawn leaves the memory
-        save_figures(one_by_one, unfinished, study.figures.formats, study.figures.dpi)
+        save_figures(one_by_one, unfinished, study.figures.formats, study.figures.dpi, study.figures.style)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
     note_made(results, f"figures_{chapter}", folder.iterdir())

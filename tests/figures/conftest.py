@@ -32,11 +32,13 @@ LONG = (
 )
 
 
-@pytest.fixture(params=["manuscript", "slides"])
+@pytest.fixture(params=["double", "single", "slides"])
 def style(request) -> FigureStyle:
     if request.param == "slides":
         return FigureStyle("slides", 13.0, 11.5, 1.1, 12.0, 0.25, True)
-    return FigureStyle("manuscript", 8.0, 7.0, 0.7, 7.2, 0.155, True)
+    if request.param == "single":
+        return FigureStyle("house", 7.0, 6.0, 0.6, 89 / 25.4, 0.135, True)
+    return FigureStyle("house", 8.0, 7.0, 0.7, 183 / 25.4, 0.155, True)
 
 
 @pytest.fixture(params=[2, 5, 9, "long"])
@@ -140,10 +142,13 @@ def cox_table():
 
 @pytest.fixture
 def look():
-    """Draw a figure and return the texts that overlap, leave the sheet or are cut by their panel."""
+    """Draw figures and return the texts that overlap, leave the sheet or are cut by their panel."""
 
     def check(plot) -> list[str]:
         import matplotlib.pyplot as plt
+
+        if isinstance(plot, list):
+            return [fault for part in plot for fault in check(part)]
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         figure = plot.draw()

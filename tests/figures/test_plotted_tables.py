@@ -4,13 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prrt_outcomes.figures.control_plots import MEDIAN_AXIS
 from prrt_outcomes.figures.curves import count_at_risk, step_band, thin_ticks
 from prrt_outcomes.figures.endpoints_figures import list_flow, pick_flow
+from prrt_outcomes.figures.forest import Forest, list_estimates, plot_forest, split_records
 from prrt_outcomes.figures.quality_of_life_figures import draw_quality_of_life
 from prrt_outcomes.figures.responders_figures import list_parts, plot_landmark_ratio, plot_responder_curves
 from prrt_outcomes.figures.response_figures import pick_swimmers, plot_waterfall
 from prrt_outcomes.figures.safety_figures import plot_egfr_course
-from prrt_outcomes.figures.survival_figures import list_rows, plot_cox_forest, plot_survival_curve
+from prrt_outcomes.figures.survival_figures import (
+    describe_comparison,
+    list_rows,
+    plot_cox_forest,
+    plot_survival_curve,
+)
 from prrt_outcomes.figures.theme import FigureStyle, color_groups, pick_linetypes
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
@@ -138,7 +145,7 @@ def test_ticks_are_thinned_to_what_fits():
 
 def test_no_two_of_twelve_groups_look_alike():
     groups = [f"g{i}" for i in range(12)]
-    colours = color_groups("another_grouping", groups)
+    colours = color_groups("another_grouping", groups, STYLE)
     assert len(set(colours.values())) == 12
     assert len({(colours[g], pick_linetypes(groups)[g]) for g in groups}) == 12
 
@@ -150,43 +157,116 @@ def test_a_forest_lists_the_reference_first_under_its_term(cox_table):
 
 
 def test_a_forest_places_ratios_on_a_logarithmic_axis_and_says_what_cannot_be_estimated(cox_table):
-    plot = plot_cox_forest(cox_table("arm", ["a", "b", "c"]), STYLE, "PFS")
-    first = plot.data[plot.data["column"].eq("axis 0")].sort_values("y", ascending=False)
+    table = cox_table("arm", ["a", "b", "c"])
+    (plot,) = plot_cox_forest(table[table["model"].eq("univariable")], STYLE, "PFS")
+    first = plot.data.sort_values("y", ascending=False)
     np.testing.assert_allclose(first["x"], np.log([0.5, 0.9, 1.7]))
     lost = [words for words in texts_of(plot) if words.startswith("not estimable")]
-    assert lost == ["not estimable (all\nevents in one group)"] * 2
+    assert lost == ["not estimable (all\nevents in one group)"]
 
 
-def test_a_reference_stands_with_its_events_in_the_models_that_hold_it(cox_table):
-    table = cox_table("arm", ["a", "b"])
-    table = table[table["model"].eq("univariable") | table["term"].ne("arm")]
-    absent = table["model"].eq("multivariable") & table["term"].eq("sex")
-    table.loc[absent, ["n", "events", "n_reference", "events_reference"]] = [0, 0, 180, 90]
-    labels = layer_of(plot_cox_forest(table, STYLE, "PFS"), "geom_text").sort_values("y", ascending=False)
-    rows = labels.astype({"column": str}).groupby("y", sort=False)
+def test_a_forest_counts_levels_tests_terms_and_draws_no_small_level(cox_table):
+    table = cox_table("arm", ["a", "b", "c"]).assign(term_p_value=0.012)
+    table = table[table["model"].eq("multivariable")]
+    table.loc[table["level"].eq("c"), "events"] = 4
+    (plot,) = plot_cox_forest(table, STYLE, "PFS")
+    labels = layer_of(plot, "geom_text").sort_values("y", ascending=False).astype({"column": str})
+    rows = labels.groupby("y", sort=False)
     shown = [dict(zip(own["column"], own["label"], strict=True)) for _, own in rows]
-    female, male, a = (
-        next(r for r in shown if r["names"].strip() == name) for name in ("Female", "Male", "a")
+    named = {row["names"].strip(): row for row in shown}
+    assert (named["Female"]["counts"], named["Female"]["text"]) == ("30/50", "reference")
+    assert named["Male"]["counts"] == "60/101"
+    assert (named["Sex"]["p"], named["Age"]["p"]) == ("0.012", "0.012")
+    assert "p" not in named["Male"]
+    assert (named["c"]["counts"], named["c"]["text"]) == ("4/103", "fewer than 5 events")
+    assert len(plot.data) == 2
+
+
+def test_limits_beyond_the_axis_and_missing_ones_are_arrows():
+    records = [
+        {"name": "wide", "value": 1.0, "low": 0.01, "high": 90.0, "status": "ok"},
+        {"name": "inside", "value": 1.0, "low": 0.5, "high": 2.0, "status": "ok"},
+    ]
+    from prrt_outcomes.figures.control_plots import RATIO_AXIS
+
+    drawn = list_estimates(Forest(records, RATIO_AXIS, "Ratios"))
+    assert drawn[["cut_low", "cut_high"]].to_numpy().tolist() == [[True, True], [False, False]]
+    (plot,) = plot_forest(Forest(records, RATIO_AXIS, "Ratios"), STYLE)
+    heads = [layer.geom.aes_params["shape"] for layer in plot.layers if layer.geom.aes_params.get("shape")]
+    assert heads == ["<", ">"]
+    months = [
+        {"name": "not reached", "median_months": 20.0, "low": 12.0, "high": None, "status": "ok"},
+        {"name": "unknown", "median_months": 20.0, "low": None, "high": None, "status": "ok"},
+    ]
+    drawn = list_estimates(Forest(months, MEDIAN_AXIS, "Medians"))
+    assert drawn["cut_high"].tolist() == [True, False]
+    assert drawn["xmax"].iloc[0] > drawn["x"].iloc[0]
+
+
+def test_a_long_forest_continues_on_further_pages_with_its_headings():
+    records = [{"name": "A", "heading": True}, *({"name": f"a{i}"} for i in range(3))]
+    records += [{"name": "B", "heading": True}, *({"name": f"b{i}"} for i in range(9))]
+    parts = split_records(records, [1.0] * len(records), 6.0)
+    assert [[r["name"] for r in part] for part in parts] == [
+        ["A", "a0", "a1", "a2", "B", "b0"],
+        ["B (continued)", "b1", "b2", "b3", "b4", "b5"],
+        ["B (continued)", "b6", "b7", "b8"],
+    ]
+    values = [{"name": f"Series {i}", "median_months": 5.0 + i, "status": "ok"} for i in range(150)]
+    plots = plot_forest(Forest(values, MEDIAN_AXIS, "Medians"), STYLE)
+    assert len(plots) == 4
+    assert sum(len(plot.data) for plot in plots) == 150
+    assert all(plot.theme.getp("figure_size")[1] * 25.4 <= 247.01 for plot in plots)
+    assert [plot.labels.title for plot in plots] == [f"Medians ({i} of 4)" for i in (1, 2, 3, 4)]
+
+
+def compare(events=(30, 30)):
+    tests = pd.DataFrame(
+        {
+            "group_by": ["sex"],
+            "test": ["logrank"],
+            "group": [None],
+            "strata": [None],
+            "df": [1],
+            "p_value": [0.0004],
+        }
     )
-    assert (female["counts 0"], female["text 0"]) == ("30/50", "reference")
-    assert (female["counts 1"], female["text 1"]) == ("90/180", "reference")
-    assert (male["counts 0"], male["counts 1"]) == ("60/101", "0/0")
-    assert (a["counts 0"], a["text 0"], a["text 1"]) == ("30/50", "reference", "not in the model")
-    assert "counts 1" not in a
+    cox = pd.DataFrame(
+        {"model": ["univariable"], "term": ["sex"], "level": ["male"], "reference": ["female"],
+         "hazard_ratio": [0.543], "hazard_ratio_low": [0.402], "hazard_ratio_high": [0.734]}
+    )  # fmt: skip
+    return tests, cox
 
 
-def test_a_theme_and_a_scale_may_be_added_to_a_forest(cox_table):
-    import matplotlib.pyplot as plt
-    import plotnine as p9
+def test_the_ratio_in_the_plot_is_that_of_the_table(survival_tables):
+    tests, cox = compare()
+    note = describe_comparison(tests, cox, 0.95)
+    assert note.split("\n") == [
+        "Hazard ratio 0.54 (95% CI 0.40\u20130.73)", "male against female", "log-rank test p < 0.001",
+    ]  # fmt: skip
+    plot = plot_survival_curve(
+        *survival_tables("sex", ["female", "male"]), tests, STYLE, "Overall survival", "Months", note=note
+    )
+    (inside,) = [
+        layer._data["label"].item()
+        for layer in plot.layers
+        if type(layer.geom).__name__ == "geom_text" and len(layer._data) == 1
+    ]
+    assert inside == note
+    assert getattr(plot.labels, "subtitle", None) is None
 
-    plot = plot_cox_forest(cox_table("arm", ["a", "b", "c"]), STYLE, "PFS")
-    colours = {"univariable": "#111111", "multivariable": "#22AA22"}
-    with pytest.warns(p9.exceptions.PlotnineWarning, match="replace the existing scale"):
-        changed = plot + p9.theme_bw() + p9.scale_color_manual(values=colours)
-    drawn = changed.draw()
-    edges = {c for ax in drawn.axes for lines in ax.collections for c in map(tuple, lines.get_edgecolors())}
-    assert {(0x11 / 255,) * 3 + (1.0,), (0x22 / 255, 0xAA / 255, 0x22 / 255, 1.0)} <= edges
-    plt.close(drawn)
+
+def test_more_than_two_groups_have_the_test_alone_and_untested_ones_nothing():
+    tests, cox = compare()
+    assert describe_comparison(tests.assign(df=2), cox, 0.95) == "Log-rank test p < 0.001"
+    assert describe_comparison(tests.assign(p_value=np.nan), cox, 0.95) == ""
+
+
+def test_counts_at_risk_stand_with_the_events_before(survival_tables):
+    curve, at_risk, summary = survival_tables("sex", ["female", "male"])
+    at_risk = at_risk.assign(n_events_before=1234)
+    plot = plot_survival_curve(curve, at_risk, summary, NO_TESTS, STYLE, "Overall survival", "Months")
+    assert texts_of(plot)[0] == "100 (1\u2009234)"
 
 
 def test_waterfall_bars_are_the_changes_from_worst_to_best():

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,6 @@ import plotnine as p9
 
 from prrt_outcomes.figures.curves import (
     CURVE,
-    PANEL_LETTERS,
     Curves,
     as_parts,
     count_at_risk,
@@ -21,8 +19,8 @@ from prrt_outcomes.figures.curves import (
 )
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
-from prrt_outcomes.figures.theme import FEW_COLOURS, INK, METHOD_COLOURS, FigureStyle
-from prrt_outcomes.wording.numbers import format_count, format_number, is_missing
+from prrt_outcomes.figures.theme import INK, FigureStyle, wrap
+from prrt_outcomes.wording.numbers import format_count, is_missing
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 WEIGHTED = (
@@ -41,18 +39,17 @@ BELOW = "Ratio of the hazard, or of observed to expected events; below 1 favours
 SIZES = {"n": "n / control\n(effective)"}
 ESTIMATES = {
     "quoted": ("The estimate that is quoted", INK),
-    "method": ("Other methods", FEW_COLOURS[0]),
-    "choice": ("The quoted one under other choices", METHOD_COLOURS["naive"]),
+    "method": ("Other methods", 0),
+    "choice": ("The quoted one under other choices", 1),
 }
 SERIES = {
-    "cohort": ("This cohort", FEW_COLOURS[1]),
-    "series": ("Single series", FEW_COLOURS[0]),
+    "cohort": ("This cohort", 1),
+    "series": ("Single series", 0),
     "summary": ("Random-effects summary of a treatment", INK),
 }
 RATIO_AXIS = Axis("Ratio", title="Ratio", below="cohort better | control better")
 MEDIAN_AXIS = Axis("Months", "median_months", ratio=False, title="Median, months")
-OURS, THEIRS, REBUILT = FEW_COLOURS[0], FEW_COLOURS[1], FEW_COLOURS[2]
-SIDES = {"cohort": OURS, "control": THEIRS}
+SIDES = ("cohort", "control")
 MARKS = ["time_months", "survival", "time_low", "time_high", "survival_low", "survival_high"]
 
 
@@ -106,7 +103,7 @@ def plot_control_forest(
     style: FigureStyle,
     title: str,
     heads: Mapping[str, str] = NO_HEADS,
-):
+) -> list:
     """Draw of every control the estimate that is quoted, and the lowest and highest of all others, on one axis.
 
     `controls`, `choices`: `controls` and `control_sensitivity`, every control.
@@ -129,21 +126,19 @@ def plot_control_forest(
     subtitle = (
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
-    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, SIZES, ("n",), ESTIMATES), style)
+    return plot_forest(Forest(records, RATIO_AXIS, title, subtitle, SIZES, series=ESTIMATES), style)
 
 
 def _record(name: str, row: dict, series: str) -> dict:
     """Record of an estimate, with the patients of cohort and control, and where weighted the effective ones."""
-    pairs = [
-        [format_number(row[c], 0) for c in pair] for pair in (("n", "n_control"), ("ess", "ess_control"))
-    ]
+    pairs = [[format_count(row[c]) for c in pair] for pair in (("n", "n_control"), ("ess", "ess_control"))]
     n, effective = (" / ".join(s or "\u2013" for s in pair) if any(pair) else "" for pair in pairs)
     words = f"{n}\n({effective})" if effective not in ("", n) else n
     keep = {k: row[k] for k in ("value", "low", "high", "status")}
     return {"name": name, "series": series, "n": words} | keep
 
 
-def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyle, title: str):
+def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyle, title: str) -> list:
     """Draw the median of the cohort among those of the arms of the library, with the summary of each treatment.
 
     `medians`: rows of `control_medians` of one endpoint.
@@ -154,8 +149,10 @@ def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyl
     subtitle = "Series differ in patients, scans and criteria: a place in this list is no comparison"
     columns = {"group": "Tumours", "n": "n"}
     records = list_medians(medians, summary)
-    drawn = Forest(records, [MEDIAN_AXIS], title, subtitle, columns, ("group", "n"), SERIES, {"summary": "D"})
-    return plot_forest(drawn, style)
+    marks = {"summary": "D"}
+    return plot_forest(
+        Forest(records, MEDIAN_AXIS, title, subtitle, columns, series=SERIES, marks=marks), style
+    )
 
 
 def list_medians(medians: pd.DataFrame, summary: pd.DataFrame) -> list[dict]:
@@ -225,13 +222,14 @@ def plot_control_curve(ours: pd.DataFrame, control: KnownControl, style: FigureS
     """
     others = [part["time_months"].max() for part in (control.points, control.marks) if len(part)]
     ticks = month_ticks(float(np.nanmax([last_followed(ours), *others])))
+    own, theirs, rebuilt = style.few[:3]
     known = {"Cohort": ours}
     known |= {f"{control.name}, published curve": control.points} if len(control.points) else {}
     known |= {f"{control.name}, reconstructed": control.rebuilt} if len(control.rebuilt) else {}
-    colours = {label: REBUILT if "reconstructed" in label else THEIRS for label in known} | {"Cohort": OURS}
+    colours = {label: rebuilt if "reconstructed" in label else theirs for label in known} | {"Cohort": own}
     marks = f"{control.name}, published median or milestone"
     if len(control.marks):
-        colours[marks] = THEIRS
+        colours[marks] = theirs
     columns = ["time_months", "survival", "survival_low", "survival_high"]
     steps = pd.concat([part.reindex(columns=columns).assign(group=g) for g, part in known.items()])
     counts = count_at_risk(ours.assign(group="Cohort"), ticks)
@@ -256,7 +254,7 @@ def plot_weighted_curves(
     """
     kinds = list(dict.fromkeys(curves["weights"].astype(str)))
     few = len(kinds) < 4
-    heads = {k: fill(name_term(k), PANEL_LETTERS if few else PANEL_LETTERS // 2) for k in kinds}
+    heads = {k: wrap(name_term(k), style.letters(0.8) / len(kinds)) for k in kinds}
     heads = {k: f"{head}\n{(sizes or {}).get(k, '')}".rstrip() for k, head in heads.items()}
     last = float(curves.loc[curves["group"].astype(str).eq("control"), "time_months"].max())
     times = sorted(at_risk["time_months"].astype(float).unique())
@@ -268,7 +266,7 @@ def plot_weighted_curves(
         steps,
         ticks,
         {side: name_term(side).capitalize() for side in SIDES},
-        SIDES,
+        dict(zip(SIDES, style.few, strict=False)),
         title,
         WEIGHTED if len(kinds) > 1 else "Unweighted: nothing makes the two sides alike.",
         time,

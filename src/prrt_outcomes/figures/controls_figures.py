@@ -1,7 +1,6 @@
 """Chapter controls: our curve beside each control, every comparison on one axis, the balance of covariates."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import fill
 
 import pandas as pd
 import plotnine as p9
@@ -18,9 +17,10 @@ from prrt_outcomes.figures.control_plots import (
     plot_medians,
     plot_weighted_curves,
 )
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, make_parts, pick_rows
 from prrt_outcomes.figures.survival_figures import time_title
 from prrt_outcomes.wording import terms
+from prrt_outcomes.wording.numbers import format_count
 
 CONTROLS_INPUTS = (
     "controls", "control_balance", "control_reconstruction", "control_sensitivity",
@@ -47,10 +47,10 @@ def _draw_forest(tables, study) -> Iterator[Figure]:
     heads = {control.id: f"{name}, {endpoint}" for control, _, endpoint, name in _each_control(tables, study)}
     if not controls.loc[controls["estimate"].isin(RATIOS), "value"].notna().any():
         return
-    plot = plot_control_forest(
-        controls, choices, primary, style, "The cohort against historical controls", heads
+    title = "The cohort against historical controls"
+    yield from make_parts(
+        "all_controls", plot_control_forest(controls, choices, primary, style, title, heads)
     )
-    yield make_figure("all_controls", plot)
 
 
 def _each_control(tables, study):
@@ -79,7 +79,7 @@ def _draw_weighted(control, own, endpoint, name, study) -> Iterator[Figure]:
     if (curves["weights"].nunique() > 1 or control.kind == "patients") and len(at_risk):
         rated = own["control_verdicts"].dropna(subset=["ess", "ess_control"])
         sizes = {
-            str(r.weights): f"effective\n{r.ess:.0f} / {r.ess_control:.0f}"
+            str(r.weights): f"effective\n{format_count(r.ess)} / {format_count(r.ess_control)}"
             for r in rated.itertuples()
             if r.weights != "none"
         }
@@ -112,9 +112,9 @@ def _draw_medians(tables, study) -> Iterator[Figure]:
         if medians["series"].astype(str).ne("cohort").any():
             title = terms.name_endpoint(endpoint, terms.endpoint_titles(study))
             words = f"{title}: the cohort among published series"
-            plot = plot_medians(medians, summary, theme.figure_style(study), words)
+            plots = plot_medians(medians, summary, theme.figure_style(study), words)
             leading = endpoint == primary
-            yield make_figure("medians", plot, leading=leading, endpoint=endpoint, title=title)
+            yield from make_parts("medians", plots, leading=leading, endpoint=endpoint, title=title)
 
 
 def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None:
@@ -137,7 +137,6 @@ def find_known(overlay: pd.DataFrame, control, name: str) -> KnownControl | None
 
 BALANCED = 0.1
 SHAPES = {"none": "o", "att": "s", "overlap": "D", "ate": "^", "maic": "v"}
-COLOURS = dict(zip(SHAPES, (theme.QUIET, *theme.FEW_COLOURS), strict=False))
 
 
 def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
@@ -154,8 +153,9 @@ def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
         covariate=pd.Categorical(known["covariate"].astype(str), names[::-1]),
         weights=pd.Categorical(known["weights"].astype(str), weights),
     )
-    labels = {n: fill(covariate_words(n), 34) for n in names}
-    words = {w: fill(terms.name_term(w), 24) for w in weights}
+    labels = {n: theme.wrap(covariate_words(n), 22 if style.narrow else 34) for n in names}
+    words = {w: theme.wrap(terms.name_term(w), 24) for w in weights}
+    colours = dict(zip(SHAPES, (theme.QUIET, *style.few), strict=False))
     reach = max(0.25, 1.05 * float(known["smd"].abs().max()) if len(known) else 0.5)
     lines = max(sum(x.count("\n") + 1.5 for x in labels.values()), 2.4 * len(weights))
     return (
@@ -163,15 +163,15 @@ def plot_love(balance: pd.DataFrame, style: theme.FigureStyle, title: str):
         + p9.geom_vline(xintercept=0, color=theme.QUIET, size=0.35)
         + p9.geom_vline(xintercept=[-BALANCED, BALANCED], linetype="dotted", color=theme.QUIET, size=0.35)
         + p9.geom_point(p9.aes(color="weights", shape="weights"), size=2.2 * style.scale, stroke=0, alpha=0.9)
-        + theme.key_scales(words, color=[COLOURS[w] for w in weights], shape=[SHAPES[w] for w in weights])
+        + theme.key_scales(words, color=[colours[w] for w in weights], shape=[SHAPES[w] for w in weights])
         + theme.scale_x(
             limits=(-reach, reach), labels=lambda breaks: [f"{b:g}".replace("-", "\u2212") for b in breaks]
         )
         + p9.scale_y_discrete(limits=names[::-1], labels=[labels[n] for n in names[::-1]])
         + theme.dress(
             style,
-            lines * style.row_in + 1.2 * style.scale,
-            legend_position="right",
+            lines * style.row_in + 1.2 * style.scale + style.legend_in(words),
+            legend_position=style.beside,
             title=title,
             subtitle="Standardised mean difference, cohort minus control; between the dotted lines (0.1) counts as "
             "balanced",
@@ -198,7 +198,8 @@ def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
     `overlap`: rows of `control_overlap` of one control and endpoint.
     """
     kinds = list(dict.fromkeys(overlap["weights"].astype(str)))
-    heads = {k: fill(terms.name_term(k), 30 if len(kinds) < 4 else 16) for k in kinds}
+    across = 2 if style.narrow else 3
+    heads = {k: theme.wrap(terms.name_term(k), style.letters(0.8 / min(across, len(kinds)))) for k in kinds}
     sign = overlap["group"].astype(str).map({"cohort": 1.0, "control": -1.0})
     bars = overlap.assign(
         panel=pd.Categorical(overlap["weights"].astype(str).map(heads), list(heads.values())),
@@ -208,7 +209,7 @@ def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
         weighted=overlap["share_weighted"].astype(float) * sign,
         unweighted=overlap["share"].astype(float) * sign,
     )
-    labels, colours = {side: terms.name_term(side).capitalize() for side in SIDES}, SIDES.values()
+    labels, colours = {side: terms.name_term(side).capitalize() for side in SIDES}, style.few[:2]
     return (
         p9.ggplot(bars, p9.aes("x"))
         + p9.geom_col(p9.aes(y="weighted", fill="group", width="width"), alpha=0.45)
@@ -216,14 +217,14 @@ def plot_overlap(overlap: pd.DataFrame, style: theme.FigureStyle, title: str):
             p9.aes(y="unweighted", color="group", width="width"), fill="none", size=0.3, show_legend=False
         )
         + p9.geom_hline(yintercept=0, color=theme.INK, size=0.35)
-        + p9.facet_wrap("panel", nrow=1 if len(kinds) < 4 else 2)
+        + p9.facet_wrap("panel", ncol=min(across, len(kinds)))
         + theme.key_scales(labels, fill=colours)
-        + theme.key_scales(labels, guide=None, color=colours)
+        + theme.key_scales(labels, guide=False, color=colours)
         + theme.scale_x(breaks=[0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"])
         + theme.scale_y(labels=lambda b: [f"{abs(100 * v):.0f}%" for v in b])
         + theme.dress(
             style,
-            (3.3 if len(kinds) < 4 else 5.2) * style.scale,
+            (1.4 + 1.9 * -(-len(kinds) // across)) * style.scale,
             title=title,
             subtitle="Share of patients by propensity score: cohort up, control down. Filled: weighted; outline: "
             "unweighted.\nWhere one side has no patients, no comparison is possible.",

@@ -2,24 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from textwrap import fill
 from typing import Self
 
 import numpy as np
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.theme import FigureStyle, dress, group_scales, scale_x, scale_y
-from prrt_outcomes.wording.numbers import format_number
+from prrt_outcomes.figures.theme import (
+    INK,
+    FigureStyle,
+    dress,
+    group_scales,
+    measure,
+    scale_x,
+    scale_y,
+    wrap,
+)
+from prrt_outcomes.wording.numbers import format_count, format_number
 
 MONTHS_APART = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MOST_BANDS = 5
 MOST_TICKS = 11
 LEAST_TICKS = 4
 LEAST_SHARE = 0.03  # the axis ends at the first tick with fewer of the patients at risk than this
-NAME_LETTERS = 24
+NAME_LETTERS, NARROW_LETTERS = 24, 22
+NOTE_LETTERS = 40
 LEGEND_LETTERS = 26
-PANEL_LETTERS = 30
 CURVE, TABLE = "curve", "at risk"
 
 
@@ -41,6 +49,7 @@ class Curves:
     legend_title: str = ""
     bands: pd.DataFrame | None = None  # group, time_months, low, high, where not from the limits of `steps`
     top: float = 1.0  # end of the axis of survival or incidence
+    note: str = ""  # comparison of the groups, which stands in the panel where no curve is in its way
 
 
 def plot_curves(curves: Curves, style: FigureStyle):
@@ -53,35 +62,48 @@ def plot_curves(curves: Curves, style: FigureStyle):
     groups = list(curves.labels)
     panels = list(dict.fromkeys(curves.steps["panel"])) if "panel" in curves.steps else []
     steps = cut_at(curves.steps, last)
+    legend = "none" if len(groups) == 1 else "top" if panels or style.narrow else "right"
+    if style.narrow:
+        wrapped = {g: wrap(w.replace("\n", " "), style.letters(0.8)) for g, w in curves.labels.items()}
+    else:
+        wrapped = {g: wrap(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
+    keys = [w.count("\n") + 1.4 for w in [*wrapped.values(), curves.legend_title]]
+    table = RiskTable.of(curves, groups, panels, style, style.letters(0.55 if legend == "right" else 0.62))
+    height_in = (2.1 if panels else 2.9) * style.scale
+    above = 0.9 * style.scale + style.row_in
+    if legend == "right":
+        height_in = max(height_in, (sum(keys) + 1) * style.row_in)
+    elif style.narrow and legend == "top":
+        above += sum(keys) * style.row_in
+    note = "\n".join(wrap(part, NOTE_LETTERS - 14 * style.narrow) for part in curves.note.split("\n"))
+    corner = None if panels or not note else _find_corner(note, steps, last, style, height_in)
+    subtitle = "; ".join(w for w in (curves.subtitle, "" if corner else curves.note.replace("\n", "; ")) if w)
     layers = _band_layers(curves, steps, groups, panels) + _step_layers(steps, groups, panels, style)
-    wrapped = {g: fill(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
-    table = RiskTable.of(curves, groups, panels)
-    legend = "none" if len(groups) == 1 else "top" if panels else "right"
-    lines = sum(w.count("\n") + 1.4 for w in wrapped.values()) + curves.legend_title.count("\n") + 2
-    height_in = max(
-        (2.1 if panels else 2.9) * style.scale, lines * style.row_in if legend == "right" else 0.0
-    )
-    plot = (
-        p9.ggplot()
-        + layers
-        + table.layers(style)
-        + group_scales(groups, wrapped, curves.colours, curves.legend_title, fill=curves.bands is not None)
-    )
+    if corner:
+        x, y, ha, va = corner
+        words = pd.DataFrame(
+            {"x": [x * last], "y": [y * curves.top], "label": [note], "part": as_parts([CURVE])}
+        )
+        aes = p9.aes("x", "y", label="label")
+        layers.append(p9.geom_text(words, aes, ha=ha, va=va, size=style.small, color=INK, lineheight=1.15))
+    columns = 1 if style.narrow and not panels else None
+    banded = curves.bands is not None
+    scales = group_scales(groups, wrapped, curves.colours, curves.legend_title, fill=banded, columns=columns)
+    plot = p9.ggplot() + layers + table.layers(style) + scales
     plot += _facets(table, panels, height_in / style.row_in)
     plot += scale_x(
-        breaks=list(curves.ticks),
+        breaks=thin_ticks(curves.ticks, table.most),
         labels=label_months,
         limits=(0, last),
-        expand=(0.13 if len(panels) > 3 else 0.035, 0),
+        expand=(table.margin, 0),
     )
     plot += scale_y(breaks=table.breaks, labels=table.label, expand=(0, 0))
-    above = 0.9 * style.scale + (curves.subtitle.count("\n") + 1) * style.row_in
     heads = max((p.count("\n") + 1 for p in panels), default=0)
     return plot + dress(
         style,
         height_in + table.lines * style.row_in + above + heads * style.row_in,
         title=curves.title,
-        subtitle=fill(curves.subtitle, round(style.width_in / style.small * 122), break_on_hyphens=False),
+        subtitle=subtitle,
         x=curves.time,
         legend_position=legend,
         strip_text_y=p9.element_blank(),
@@ -90,6 +112,23 @@ def plot_curves(curves: Curves, style: FigureStyle):
         axis_text_y=p9.element_text(margin={"r": style.small * 0.4, "units": "pt"}),
         legend_title=None if curves.legend_title else p9.element_blank(),
     )
+
+
+def _find_corner(
+    note: str, steps: pd.DataFrame, last: float, style: FigureStyle, height_in: float
+) -> tuple[float, float, str, str] | None:
+    """Place and alignment of a note, as shares of the axes: the corner without curves; None where both have some."""
+    tall = 0.06 + (note.count("\n") + 1) * style.row_in / height_in
+    wide = 0.04 + max(map(measure, note.split("\n"))) / style.letters(0.55 if not style.narrow else 0.62)
+    highest = (
+        steps["survival_high"].fillna(steps["survival"]) if "survival_high" in steps else steps["survival"]
+    )
+    lowest = steps["survival_low"].fillna(steps["survival"]) if "survival_low" in steps else steps["survival"]
+    time = steps["time_months"].astype(float)
+    before = time[time <= (1 - wide) * last].max()
+    if not highest[time >= before].max() > 1 - tall:
+        return (0.99, 1.0, "right", "top")
+    return None if lowest[time <= wide * last].min() < tall else (0.01, 0.02, "left", "bottom")
 
 
 def _step_layers(
@@ -115,24 +154,43 @@ class RiskTable:
     names: Mapping[str, str]
     lines: float  # height of the table in lines of text; 0 where there is none
     top: float  # end of the axis of the curves
+    most: int  # ticks that have room
+    head: str  # what is counted
+    margin: float = 0.035  # beside the axis, as a share of it: half of a number
 
     @classmethod
-    def of(cls, curves: Curves, groups: Sequence[str], panels: Sequence[str]) -> Self:
-        """Table of the numbers at the ticks of the axis."""
+    def of(
+        cls, curves: Curves, groups: Sequence[str], panels: Sequence[str], style: FigureStyle, letters: int
+    ) -> Self:
+        """Table of the numbers at the ticks of the axis, with the events before where they are known.
+
+        `letters`: how many have room on the axis.
+        """
         if curves.at_risk is None:
-            return cls(pd.DataFrame(), {}, {}, 0.0, curves.top)
+            return cls(pd.DataFrame(), {}, {}, 0.0, curves.top, MOST_TICKS, "")
         rows = curves.at_risk.assign(group=curves.at_risk["group"].astype(str))
-        rows = rows[rows["time_months"].astype(float).isin(curves.ticks)]
         counted = [g for g in groups if g in set(rows["group"])]
-        names = {g: fill(curves.names.get(g) or curves.labels[g], NAME_LETTERS) for g in counted}
+        most = NARROW_LETTERS if style.narrow else NAME_LETTERS
+        names = {g: wrap(curves.names.get(g) or curves.labels[g], most) for g in counted}
         places, at = {}, 1.5
         for group, words in names.items():
             height = words.count("\n") + 1
             places[group] = -(at + height / 2)
             at += height
-        labels = rows["n_at_risk"].map(lambda n: format_number(n, 0))
+        labels = rows["n_at_risk"].map(format_count)
+        with_events = "n_events_before" in rows and not panels
+        if with_events:
+            labels += " (" + rows["n_events_before"].map(format_count) + ")"
+        longest = int(labels.str.len().max())
+        letters //= max(1, len(panels))
+        room = letters / (longest + 1.5)
+        most = max(2, min(MOST_TICKS, int(room)))
         rows = rows.assign(label=labels, y=rows["group"].map(places))
-        return cls(_as_levels(rows, groups, panels, TABLE), places, names, at + 0.5, curves.top)
+        rows = rows[rows["time_months"].astype(float).isin(thin_ticks(curves.ticks, most))]
+        head = "At risk (events)" if with_events else "At risk"
+        table = _as_levels(rows, groups, panels, TABLE)
+        margin = max(0.035, 0.5 * (longest + 0.5) / letters)
+        return cls(table, places, names, at + 0.5, curves.top, most, head, margin)
 
     def layers(self, style: FigureStyle) -> list:
         """Text of the table, and the room that both rows of the grid need."""
@@ -145,9 +203,9 @@ class RiskTable:
             p9.geom_blank(room, p9.aes(y="y")),
             p9.geom_text(
                 self.rows,
-                p9.aes("time_months", "y", label="label", color="group"),
+                p9.aes("time_months", "y", label="label"),
                 size=style.small,
-                show_legend=False,
+                color=INK,
             ),
         ]
 
@@ -157,7 +215,7 @@ class RiskTable:
 
     def label(self, breaks: Sequence[float]) -> list[str]:
         """Words of the ticks."""
-        words = {round(place, 6): self.names[g] for g, place in self.places.items()} | {-1.0: "At risk"}
+        words = {round(place, 6): self.names[g] for g, place in self.places.items()} | {-1.0: self.head}
         return [f"{100 * b:.3g}%" if b >= 0 else words.get(round(b, 6), "") for b in breaks]
 
 
@@ -284,4 +342,4 @@ def count_at_risk(part: pd.DataFrame, ticks: Sequence[float]) -> pd.DataFrame:
 
 def label_months(breaks: Sequence[float]) -> list[str]:
     """Months without decimals where they have none."""
-    return [format_number(b, 0 if float(b).is_integer() else 1) for b in breaks]
+    return [format_count(b) if float(b).is_integer() else format_number(b) for b in breaks]

@@ -1,7 +1,6 @@
 """Chapter patients and endpoints: the flow of patients, and the bounds that scans set."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import fill
 
 import pandas as pd
 import plotnine as p9
@@ -16,6 +15,7 @@ from prrt_outcomes.figures.theme import (
     figure_style,
     scale_x,
     scale_y,
+    wrap,
 )
 from prrt_outcomes.wording import terms
 from prrt_outcomes.wording.numbers import format_count
@@ -85,7 +85,7 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
     """
     everything = list_flow(attrition)
     more = f"; the first {MOST_STEPS} of {len(everything)} steps" if len(everything) > MOST_STEPS else ""
-    boxes, down = _lay_flow(everything[:MOST_STEPS])
+    boxes, down = _lay_flow(everything[:MOST_STEPS], style.letters())
     lines = float(-boxes["low"].min())
     arrows = pd.DataFrame(
         [{"x": 46.0, "xend": 52.0, "y": y, "yend": y} for y in boxes.loc[boxes["side"].eq("main"), "middle"]]
@@ -118,14 +118,18 @@ def plot_attrition_flow(attrition: pd.DataFrame, style: FigureStyle, title: str)
     )
 
 
-def _lay_flow(steps) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
+def _lay_flow(steps, letters: float) -> tuple[pd.DataFrame, list[tuple[float, float]]]:
     """Boxes from the top down, in lines of text, and where an arrow leads from one step to the next."""
     boxes, arrows = [], []
     at, previous = 0.0, None
     for step, before, after, reasons in steps:
-        main = fill(step, 44)
-        main += f"\n{format_count(before)} patients before, {format_count(after)} after"
-        side = "\n".join(fill(f"{format_count(n)}: {terms.name_codes(reason)}", 64) for reason, n in reasons)
+        main = wrap(step, letters * 0.38)
+        main += "\n" + wrap(
+            f"{format_count(before)} patients before, {format_count(after)} after", letters * 0.38
+        )
+        side = "\n".join(
+            wrap(f"{format_count(n)}: {terms.name_codes(reason)}", letters * 0.55) for reason, n in reasons
+        )
         height = max(main.count("\n"), side.count("\n")) + 2.0
         if previous == before:
             arrows.append((at + 1.4, at))

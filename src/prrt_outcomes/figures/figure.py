@@ -1,7 +1,7 @@
 """A figure: the plot, what a page says about it, and the rows of a table that it shows."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,16 @@ def make_figure(kind: str, plot, *, leading: bool = True, more: bool = False, **
     caption = f"{own['caption']} {own['more']}" if more else own["caption"]
     tables = tuple(own.get("tables", ()))
     return Figure(own["name"].format(**words), plot, caption.format(**words), tables, leading)
+
+
+def make_parts(kind: str, plots: Sequence, *, leading: bool = True, **words: Any) -> Iterator[Figure]:
+    """The figure of each plot; of several the first leads, the others have a number behind the name."""
+    for place, plot in enumerate(plots, 1):
+        figure = make_figure(kind, plot, leading=leading and place == 1, **words)
+        if len(plots) > 1:
+            name = figure.name if place == 1 else f"{figure.name}_{place}"
+            figure = replace(figure, name=name, caption=f"{figure.caption} Part {place} of {len(plots)}.")
+        yield figure
 
 
 def iterate_groupings(table: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:

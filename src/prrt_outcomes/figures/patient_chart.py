@@ -111,8 +111,8 @@ def plot_patient(course: Course, style: theme.FigureStyle, title: str):
         )
         + theme.dress(
             style,
-            4.0 * style.scale,
-            legend_position="right",
+            4.0 * style.scale + style.legend_in(kinds),
+            legend_position=style.beside,
             title=title,
             subtitle="Response of each scan above its sum; ring: smallest sum so far",
             x="Months since the first cycle",

@@ -30,7 +30,7 @@ def plot_absorbed_fraction(fractions: pd.DataFrame, style: theme.FigureStyle):
     """Draw the absorbed fraction between straight and tortuous tracks, of the beta emitters that patients may have."""
     beta = fractions[fractions["particle"].eq("beta")]
     beta = beta[beta["radionuclide"].isin(list_codes("radionuclide"))]
-    plot = _plot(beta, "fraction") + theme.scale_y(limits=(0, 1), labels=theme.label_percent)
+    plot = _plot(beta, "fraction", style) + theme.scale_y(limits=(0, 1), labels=theme.label_percent)
     plot += p9.geom_ribbon(p9.aes(ymin="fraction", ymax="fraction_tortuous"), alpha=0.18, color="none")
     words: dict = {"title": "Absorbed fraction of beta energy by diameter", "y": "Absorbed fraction"}
     return (
@@ -43,7 +43,7 @@ def plot_absorbed_fraction(fractions: pd.DataFrame, style: theme.FigureStyle):
 def plot_lesion_change(means: pd.DataFrame, curves: pd.DataFrame, style: theme.FigureStyle):
     """Draw mean changes of size classes with intervals, and beside them the expected change by diameter with bands."""
     drawn = means.rename(columns={"median_diameter_mm": "diameter_mm", "mean_change": "change"})
-    plot = _plot(drawn, "change") + theme.scale_y(labels=theme.label_percent)
+    plot = _plot(drawn, "change", style) + theme.scale_y(labels=theme.label_percent)
     plot += p9.geom_hline(yintercept=0, linetype="dashed", color=theme.QUIET, size=0.35)
     reach, beside = p9.aes(ymin="low", ymax="high"), p9.position_dodge(width=0.012)
     for _, own in curves.assign(radionuclide=curves["radionuclide"].astype(str)).groupby(
@@ -65,11 +65,11 @@ def plot_lesion_change(means: pd.DataFrame, curves: pd.DataFrame, style: theme.F
     return plot + theme.dress(style, 3.4 * style.scale, x="Longest diameter at baseline, mm", **words)
 
 
-def _plot(rows: pd.DataFrame, y: str):
+def _plot(rows: pd.DataFrame, y: str, style: theme.FigureStyle):
     """A quantity by diameter on a logarithmic axis, with the colour of each radionuclide as in all other figures."""
     rows = rows.assign(radionuclide=rows["radionuclide"].astype(str))
     found = [code for code in list_codes("radionuclide") if code in set(rows["radionuclide"])]
-    colours = theme.color_groups("radionuclide", found).values()
+    colours = theme.color_groups("radionuclide", found, style).values()
     scales = theme.key_scales({c: name_code("radionuclide", c) for c in found}, color=colours, fill=colours)
     ticks = p9.scale_x_log10(breaks=TICKS_MM, labels=lambda breaks: [f"{b:g}" for b in breaks])
     return (

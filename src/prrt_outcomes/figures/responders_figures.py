@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,13 @@ from prrt_outcomes.figures.curves import (
 )
 from prrt_outcomes.figures.figure import Figure, make_figure, pick_rows
 from prrt_outcomes.figures.survival_figures import grouped_endpoints, time_title
-from prrt_outcomes.wording.numbers import format_interval, format_number, format_p_value, format_ratio
+from prrt_outcomes.wording.numbers import (
+    format_count,
+    format_interval,
+    format_number,
+    format_p_value,
+    format_ratio,
+)
 from prrt_outcomes.wording.terms import endpoint_titles, name_endpoint, name_term
 
 RESPONDERS_INPUTS = (
@@ -86,7 +91,7 @@ def _draw_depth(tables, endpoint, study, title) -> Iterator[Figure]:
         yield make_figure("depth", plot, endpoint=endpoint, title=title)
 
 
-GROUPS = {"responder": theme.FEW_COLOURS[0], "non_responder": theme.FEW_COLOURS[1]}
+GROUPS = ("responder", "non_responder")
 STATES: dict[str, str] = theme.COLOURS["states"]
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 RATIO = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"]
@@ -103,10 +108,11 @@ def plot_responder_curves(
     parts = list_parts(curves)
     if [m for m, _ in parts] == ["naive"]:
         raise ValueError("naive responder curves are drawn only beside landmark or Simon-Makuch curves")
-    letters = round(96 / len(parts))
+    letters = style.letters(0.78) / len(parts)
     chosen = [_rows_of(curves, method, landmark) for method, landmark in parts]
     ticks = month_ticks(max(last_followed(part) for part in chosen), 6 if len(parts) < 4 else 4)
-    heads = [f"{fill(_part_name(*part), letters)}\n{_ratio_words(*part, ratios)}" for part in parts]
+    texts = [f"{_part_name(*part)}\n{_ratio_words(*part, ratios)}" for part in parts]
+    heads = ["\n".join(theme.wrap(line, letters) for line in text.split("\n")) for text in texts]
     lines = max(head.count("\n") for head in heads)
     # empty lines below, so that all heads start at the same height
     panels = [head + "\n" * (lines - head.count("\n")) for head in heads]
@@ -118,7 +124,7 @@ def plot_responder_curves(
         steps[["panel", "group", "time_months", "survival"]],
         ticks,
         {g: name_term(g) for g in GROUPS},
-        GROUPS,
+        dict(zip(GROUPS, style.few, strict=False)),
         f"{title} by response",
         "The naive comparison counts the months in which a responder could not yet fail as an effect of response. "
         "Landmark and Simon-Makuch do not.",
@@ -165,9 +171,12 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: t
         [marks.assign(x=marks["landmark_months"]), others.assign(x=others["method"].map(place))]
     )
     labels = {
-        m: fill(_method_words(m, others), 26) for m in ("landmark", *OTHERS) if m in set(points["method"])
+        m: theme.wrap(_method_words(m, others), 26)
+        for m in ("landmark", *OTHERS)
+        if m in set(points["method"])
     }
     low, high = _ratio_ends(known)
+    cut = {"v": points[points[RATIO[1]] < low], "^": points[points[RATIO[2]] > high]}
     points[RATIO] = points[RATIO].clip(low, high)
     reach = p9.aes(ymin="hazard_ratio_low", ymax="hazard_ratio_high")
     plot = p9.ggplot(points, p9.aes("x", "hazard_ratio", color="method", fill="method"))
@@ -181,8 +190,12 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: t
         plot += p9.geom_line(points[points["method"].eq("landmark")], size=style.line * 0.5, alpha=0.6)
     plot += p9.geom_linerange(reach, size=style.line * 0.7)
     plot += p9.geom_point(p9.aes(shape="method"), size=2.4 * style.scale, stroke=0)
-    ticks = [t for t in month_ticks(span, 8) if t <= span]
-    colours = [theme.METHOD_COLOURS[m] for m in labels]
+    for shape, beyond in cut.items():
+        if len(beyond):
+            ends = beyond.assign(hazard_ratio=low if shape == "v" else high)
+            plot += p9.geom_point(ends, shape=shape, size=2.2 * style.scale, stroke=0, show_legend=False)
+    ticks = [t for t in month_ticks(span, 5 if style.narrow else 8) if t <= span]
+    colours = [style.few[theme.METHOD_PLACES[m]] for m in labels]
     return (
         plot
         + theme.key_scales(
@@ -192,8 +205,8 @@ def plot_landmark_ratio(ratios: pd.DataFrame, continuous: pd.DataFrame, style: t
         + theme.scale_y_log(breaks=[r for r in RATIOS if low * 0.9 <= r <= high * 1.1], labels=_label_ratios)
         + theme.dress(
             style,
-            3.4 * style.scale,
-            legend_position="right",
+            3.4 * style.scale + style.legend_in(labels),
+            legend_position=style.beside,
             title=f"{title}: responders against others",
             subtitle="Hazard ratio of responders against all others still at risk, by the landmark that defines them",
             x="Landmark, months",
@@ -216,7 +229,7 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: theme.FigureSt
         subtitle += f". Legend: expected months in each state within {within} months"
     ticks = month_ticks(max(end, 1.0))
     edges = stack_states(wide[shown], ticks[-1])
-    words = {s: fill(_state_words(s, means), 26) for s in shown[::-1]}
+    words = {s: theme.wrap(_state_words(s, means), 26) for s in shown[::-1]}
     edges["state"] = pd.Categorical(edges["state"], list(words))
     return (
         p9.ggplot(edges, p9.aes("time_months", ymin="low", ymax="high", fill="state"))
@@ -226,10 +239,10 @@ def plot_states(states: pd.DataFrame, means: pd.DataFrame, style: theme.FigureSt
         + theme.scale_y(labels=theme.label_percent, expand=(0, 0.01))
         + theme.dress(
             style,
-            3.3 * style.scale,
-            legend_position="right",
+            3.3 * style.scale + style.legend_in(words),
+            legend_position=style.beside,
             title=f"{title}: response and what follows",
-            subtitle=fill(subtitle, 110),
+            subtitle=subtitle,
             x=time,
         )
     )
@@ -266,15 +279,15 @@ def plot_depth(depth: pd.DataFrame, style: theme.FigureStyle, title: str):
     return (
         p9.ggplot(rows, p9.aes("change", "hazard_ratio", ymin="hazard_ratio_low", ymax="hazard_ratio_high"))
         + p9.geom_hline(yintercept=1, linetype="dashed", color=theme.QUIET, size=0.35)
-        + p9.geom_ribbon(fill=theme.FEW_COLOURS[0], alpha=0.18)
-        + p9.geom_line(color=theme.FEW_COLOURS[0], size=style.line)
+        + p9.geom_ribbon(fill=style.few[0], alpha=0.18)
+        + p9.geom_line(color=style.few[0], size=style.line)
         + theme.scale_x(breaks=steps, labels=_label_changes)
         + theme.scale_y_log(breaks=[r for r in RATIOS if low <= r <= high], labels=_label_ratios)
         + theme.dress(
             style,
             3.2 * style.scale,
             title=f"{title} by depth of response",
-            subtitle=fill(words, 110),
+            subtitle=words,
             x="Change of the target sum from baseline",
             y="Hazard ratio",
         )
@@ -334,7 +347,7 @@ def _ratio_words(method, landmark, ratios) -> str:
     if method == "naive":
         return f"{words}: not an effect"
     if method == "landmark" and pd.notna(row["excluded"]):
-        return f"{words}\n{row['excluded']:.0f} lost before"
+        return f"{words}\n{format_count(row['excluded'])} lost before"
     return words
 
 

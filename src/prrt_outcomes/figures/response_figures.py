@@ -1,7 +1,6 @@
 """Chapter response: bars by group, waterfall, course of single patients."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure,
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.treatment.periods import find_first_cycles
 from prrt_outcomes.units import convert_days_to_months
-from prrt_outcomes.wording.numbers import format_interval, format_level, format_percent
+from prrt_outcomes.wording.numbers import format_count, format_interval, format_level, format_percent
 from prrt_outcomes.wording.terms import inside_sentence, name_code, name_column, name_term
 
 RESPONSE_INPUTS = (
@@ -150,12 +149,13 @@ def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str
     frame = rates.assign(group=rates["group"].astype(str), category=rates["category"].astype(str))
     order = frame[["group_by", "group", "total"]].drop_duplicates("group", ignore_index=True)
     order = order.loc[(order["group"] != "all").sort_values(kind="stable").index]
+    letters = 20 if style.narrow else 30
     labels = {
-        g: fill(f"{name_code(str(column), g)} (n\u00a0=\u00a0{n:.0f})", 30)
+        g: theme.wrap(f"{name_code(str(column), g)} (n\u00a0=\u00a0{format_count(n)})", letters)
         for column, g, n in order.itertuples(index=False, name=None)
     }
     rows = list(labels)[::-1]
-    heads = {code: fill(f"{name}, {format_level(style.level)} CI", 18) for code, name in RATES.items()}
+    heads = {code: theme.wrap(f"{name}, {format_level(style.level)} CI", 18) for code, name in RATES.items()}
     columns = [theme.SHARES, *heads.values()]
     frame["group"] = pd.Categorical(frame["group"], rows)
     bars = _stack_responses(frame, columns)
@@ -184,8 +184,8 @@ def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str
             title=title,
             subtitle="Share of all treated patients",
         )
-        + theme.share_columns([4.4, 1.15, 1.15])
-        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + theme.share_columns([2.2 if style.narrow else 4.4, 1.15, 1.15])
+        + p9.guides(fill=p9.guide_legend(nrow=2 if style.narrow else 1))
     )
 
 
@@ -256,10 +256,11 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: t
             style,
             3.6 * style.scale,
             title=title,
-            subtitle=f"Best change of the sum of target lesions from baseline, {n} patients with a measured change",
+            subtitle="Best change of the sum of target lesions from baseline, "
+            f"{format_count(n)} patients with a measured change",
             axis_line_x=p9.element_blank(),
         )
-        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + p9.guides(fill=p9.guide_legend(nrow=2 if style.narrow else 1))
     )
 
 
@@ -318,12 +319,14 @@ def plot_swimmer(courses: pd.DataFrame, marks: pd.DataFrame, style: theme.Figure
         + theme.scale_y(breaks=[], expand=(0, 0.7))
         + theme.dress(
             style,
-            max(n * row_in, lines) + 1.1 * style.scale,
-            legend_position="right",
+            (n * row_in if style.narrow else max(n * row_in, lines))
+            + 1.1 * style.scale
+            + style.legend_in([*kinds, *bars["best_response"].cat.categories], 1.0),
+            legend_position=style.beside,
             title=title,
-            subtitle=f"All {total} patients"
+            subtitle=f"All {format_count(total)} patients"
             if n == total
-            else f"{n} of {total} patients: evenly spaced along the order of follow-up",
+            else f"{n} of {format_count(total)} patients: evenly spaced along the order of follow-up",
             x="Months since the first cycle",
             axis_line_y=p9.element_blank(),
             legend_title=None,

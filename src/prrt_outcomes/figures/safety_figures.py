@@ -1,7 +1,6 @@
 """Chapter safety: adverse events, cumulative incidences, kidney function, laboratory grades."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from prrt_outcomes.figures.curves import month_ticks
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
 from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence
 from prrt_outcomes.wording import terms
-from prrt_outcomes.wording.numbers import format_percent
+from prrt_outcomes.wording.numbers import format_count, format_percent
 from prrt_outcomes.wording.terms import name_code
 
 SAFETY_INPUTS = (
@@ -86,7 +85,7 @@ def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
     groups = list(dict.fromkeys(course["group"].astype(str)))
     labels, colours = (
         {g: name_code("radionuclide", g) for g in groups},
-        theme.color_groups("radionuclide", groups),
+        theme.color_groups("radionuclide", groups, style),
     )
     rows = course.assign(group=pd.Categorical(course["group"].astype(str), groups))
     dodge, words = (
@@ -100,10 +99,11 @@ def plot_egfr_course(course: pd.DataFrame, style: theme.FigureStyle):
         + p9.geom_point(position=dodge, size=1.4, show_legend=False)
         + [p9.geom_line(fitted, p9.aes(y="fitted", linetype="group"), size=style.line)][: len(fitted)]
         + theme.group_scales(groups, labels, colours)
-        + theme.scale_x(breaks=month_ticks(float(rows["time_months"].max())))
+        + theme.scale_x(breaks=month_ticks(float(rows["time_months"].max()), 6 if style.narrow else 11))
         + theme.dress(
-            style, 3.2 * style.scale, title="Kidney function from the first cycle on", subtitle=words,
-            x="Months from the first cycle", y="eGFR, mL/min/1.73 m\u00b2", legend_position="right",
+            style, 3.2 * style.scale + style.legend_in(labels), title="Kidney function from the first cycle on",
+            subtitle=words, x="Months from the first cycle", y="eGFR, mL/min/1.73 m\u00b2",
+            legend_position=style.beside,
         )
     )  # fmt: skip
 
@@ -114,15 +114,17 @@ def plot_organ_doses(doses: pd.DataFrame, limits: pd.DataFrame, style: theme.Fig
     limits = limits.astype({"organ": str}).drop_duplicates(["organ", "limit_gy"])
     totals = rows.groupby("group", sort=False)["total"].max()
     labels = {
-        str(g): f"{name_code('radionuclide', str(g))} (n\u00a0=\u00a0{n:,.0f})" for g, n in totals.items()
+        str(g): f"{name_code('radionuclide', str(g))} (n\u00a0=\u00a0{format_count(n)})"
+        for g, n in totals.items()
     }
+    colours = theme.color_groups("radionuclide", list(labels), style)
     words = " and ".join(f"{limit:g} Gy" for limit in limits["limit_gy"])
     return (
         p9.ggplot(rows, p9.aes("dose_gy", "proportion", color="group", linetype="group"))
         + p9.geom_vline(p9.aes(xintercept="limit_gy"), limits, color=theme.INK, size=0.3)
         + p9.geom_step(size=style.line)
         + p9.facet_wrap("organ", scales="free_x", labeller=p9.labeller(organ=lambda organ: ORGANS[organ]))
-        + theme.group_scales(list(labels), labels, theme.color_groups("radionuclide", list(labels)))
+        + theme.group_scales(list(labels), labels, colours)
         + theme.scale_y(limits=(0, 1), labels=theme.label_percent)
         + theme.dress(
             style, 3.0 * style.scale, title="Absorbed doses to kidneys and bone marrow",
@@ -150,7 +152,7 @@ def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: s
         x=theme.TEXT_X, column=pd.Categorical([SEVERE] * len(names), columns)
     )
     severe["label"] = [format_percent(share) for share in severe["proportion"]]
-    labels = [fill(name, 34) for name in names]
+    labels = [theme.wrap(name, 22 if style.narrow else 34) for name in names]
     return (
         p9.ggplot(bars, p9.aes("x", "term"))
         + p9.geom_tile(p9.aes(width="proportion", fill="grade"), height=0.72)
@@ -161,9 +163,9 @@ def plot_adverse_events(events: pd.DataFrame, style: theme.FigureStyle, title: s
             style,
             2.1 * style.row_in * len(names) + 1.4 * style.scale,
             title=title,
-            subtitle=f"Patients with at least one event, of {terms['total'].max():,.0f}",
+            subtitle=f"Patients with at least one event, of {format_count(terms['total'].max())}",
         )
-        + theme.share_columns([8, 1])
+        + theme.share_columns([4 if style.narrow else 8, 1])
         + p9.guides(fill=p9.guide_legend(nrow=1))
     )
 
@@ -191,7 +193,12 @@ def plot_grade_course(course: pd.DataFrame, rates: pd.DataFrame, style: theme.Fi
         column=pd.Categorical([SEVERE] * len(severe), columns),
     )
     totals = course.groupby("analyte", observed=True)["n"].first()
-    labels = [fill(f"{name_code('analyte', n)} (n\u00a0=\u00a0{totals[n]:.0f})", 30) for n in names]
+    labels = [
+        theme.wrap(
+            f"{name_code('analyte', n)} (n\u00a0=\u00a0{format_count(totals[n])})", 20 if style.narrow else 30
+        )
+        for n in names
+    ]
     plot = p9.ggplot(bars, p9.aes("x", "analyte"))
     plot += p9.geom_tile(p9.aes(width="share", fill="grade"), height=0.72)
     if len(severe):
@@ -206,8 +213,8 @@ def plot_grade_course(course: pd.DataFrame, rates: pd.DataFrame, style: theme.Fi
             title=title,
             subtitle="Patients by CTCAE grade at baseline, at worst after the first cycle, and in the last sample",
         )
-        + theme.share_columns([3, 3, 3, 1][: len(columns)])
-        + p9.guides(fill=p9.guide_legend(nrow=1))
+        + theme.share_columns(([2, 2, 2, 1] if style.narrow else [3, 3, 3, 1])[: len(columns)], style.narrow)
+        + p9.guides(fill=p9.guide_legend(nrow=2 if style.narrow else 1))
     )
 
 

@@ -1,8 +1,11 @@
 """Draws each figure once and writes it in every format, byte for byte the same every time."""
 
 import json
+import re
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,16 +13,17 @@ from typing import Any, BinaryIO
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.text import Text
 from PIL import Image
 
 from prrt_outcomes.figures.figure import INDEX, Figure
-from prrt_outcomes.figures.theme import FONT
+from prrt_outcomes.figures.theme import STYLES, is_wide
 
 FIXED: dict[Any, object] = {
-    "font.family": FONT,
     "svg.hashsalt": "prrt-outcomes",
     "svg.fonttype": "none",  # text stays text, which a journal can edit and a reader can search
     "pdf.fonttype": 42,  # TrueType, as journals ask
@@ -29,18 +33,20 @@ FIXED: dict[Any, object] = {
 RUNS = 3  # compression of zlib that looks for runs of one value: faster here, and a tenth shorter
 NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}, "png": {}, "tiff": {}}
 PIXELS = ("png", "tiff")
-FAMILY = f"'{FONT}'"
+WIDE_FONTS = re.compile(r"CJK|SourceHan|WenQuanYi|wqy|msgothic|msyh|PingFang|Hiragino|malgun", re.IGNORECASE)
 
 
 def save_figures(
-    figures: Iterable[Figure], folder: Path | str, formats: Iterable[str], dpi: int
+    figures: Iterable[Figure], folder: Path | str, formats: Iterable[str], dpi: int, style: str = "house"
 ) -> list[Path]:
     """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`; return the paths.
 
-    Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date, no
-    random identifier and no font of the machine enters a file.
+    Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date and
+    no random identifier enters a file, and no font of the machine but one for Chinese, Japanese and Korean letters.
+    `style` names the font of all text.
     """
     matplotlib.use("agg")
+    fixed = _fix(style)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
@@ -51,7 +57,10 @@ def save_figures(
             if len(compressing) > 1:  # no more than two sheets of pixels wait in memory
                 compressing.pop(0).result()
             entries.append(figure.describe())
-            paths += _save_figure(figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing)
+            with plt.rc_context(fixed):
+                paths += _save_figure(
+                    figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing
+                )
         for unfinished in compressing:
             unfinished.result()
     keep = set(paths)
@@ -68,34 +77,68 @@ def draw_svg(plot) -> str:
     """Text of a plot as svg, for a page that holds it."""
     matplotlib.use("agg")
     page = BytesIO()
-    with plt.rc_context(FIXED):
+    with plt.rc_context(_fix("house")):
         figure = plot.draw()
         try:
+            find_wide_font(figure)
             _write_vector(figure, page, "svg")
         finally:
             plt.close(figure)
     return page.getvalue().decode("utf-8")
 
 
+def _fix(style: str) -> dict[Any, object]:
+    """Settings of matplotlib under which a style is drawn."""
+    return FIXED | {"font.family": STYLES[style]["font"]}
+
+
+def find_wide_font(figure) -> bool:
+    """Give text with Chinese, Japanese or Korean letters a font of the machine that has them, behind that of the style.
+
+    Returns whether there is one, or none is needed; else a warning names what is missing.
+    """
+    wide = [text for text in figure.findobj(Text) if any(map(is_wide, text.get_text()))]
+    if not wide:
+        return True
+    font = _list_wide_fonts()
+    if not font:
+        words = wide[0].get_text().replace("\n", " ")
+        message = "no font for Chinese, Japanese or Korean letters; expected one such as Noto Sans CJK (fonts-noto-cjk)"
+        warnings.warn(f"{words!r} is not drawn: {message}", stacklevel=2)
+    for text in wide:
+        text.set_fontfamily([*text.get_fontfamily(), *font])
+    return bool(font)
+
+
+@cache
+def _list_wide_fonts() -> tuple[str, ...]:
+    """Family of the first font of the machine for these letters, sans serif before others."""
+    paths = sorted(path for path in font_manager.findSystemFonts() if WIDE_FONTS.search(Path(path).name))
+    for path in sorted(paths, key=lambda path: ("Sans" not in path, "Regular" not in path)):
+        font_manager.fontManager.addfont(path)
+        return (font_manager.FontProperties(fname=path).get_name(),)
+    return ()
+
+
 def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: int, pool, compressing: list):
     """Write the vector formats now; compress pixels beside the drawing of the next figure."""
-    with plt.rc_context(FIXED):
-        figure = plot.draw()
-        try:
-            figure.get_layout_engine().execute(figure)
-            figure.set_layout_engine("none")  # else it runs again before each format
-            paths = [folder / f"{name}.{kind}" for kind in formats]
-            for path in paths:
-                if (kind := path.suffix[1:]) not in PIXELS:
-                    _write_vector(figure, path, kind)
-            drawn = [path for path in paths if path.suffix[1:] in PIXELS]
-            if drawn:
-                figure.set_dpi(dpi)
-                canvas = FigureCanvasAgg(figure)
-                canvas.draw()
-                compressing.append(pool.submit(_write_pixels, canvas, drawn, dpi))
-        finally:
-            plt.close(figure)
+    figure = plot.draw()
+    try:
+        find_wide_font(figure)
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine("none")  # else it runs again before each format
+        paths = [folder / f"{name}.{kind}" for kind in formats]
+        for path in paths:
+            if (kind := path.suffix[1:]) not in PIXELS:
+                _write_vector(figure, path, kind)
+        drawn = [path for path in paths if path.suffix[1:] in PIXELS]
+        if drawn:
+            figure.set_dpi(dpi)
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            compressing.append(pool.submit(_write_pixels, canvas, drawn, dpi))
+    finally:
+        plt.close(figure)
     return paths
 
 
@@ -106,7 +149,8 @@ def _write_vector(figure, path: Path | BinaryIO, kind: str) -> None:
     else:
         page = BytesIO()
         FigureCanvasSVG(figure).print_svg(page, metadata=NO_DATE[kind])
-        text = page.getvalue().replace(FAMILY.encode(), f"{FAMILY}, Verdana, Arial, sans-serif".encode())
+        family = f"'{matplotlib.rcParams['font.family'][0]}'"
+        text = page.getvalue().replace(family.encode(), f"{family}, Verdana, Arial, sans-serif".encode())
         if isinstance(path, Path):
             path.write_bytes(text)
         else:

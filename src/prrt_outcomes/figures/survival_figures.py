@@ -1,12 +1,12 @@
 """Chapter survival: curves of every endpoint and grouping, forests of the Cox models, cumulative incidence."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import FEWEST
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import (
     LEGEND_LETTERS,
@@ -17,7 +17,7 @@ from prrt_outcomes.figures.curves import (
     plot_curves,
     risk_ticks,
 )
-from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
+from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, make_parts, pick_rows
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.wording import numbers, terms
 
@@ -58,9 +58,22 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         at_risk, summary, tests = (
             pick_rows(tables[name], group_by=group_by) for name in ("km_at_risk", "km_summary", "logrank")
         )
-        plot = plot_survival_curve(curve, at_risk, summary, tests, theme.figure_style(study), title, time)
-        kind = "kaplan_meier" if group_by == "all" else "kaplan_meier_by_group"
-        yield make_figure(kind, plot, endpoint=endpoint, group_by=group_by, title=title)
+        if group_by == "all":
+            plot = plot_survival_curve(curve, at_risk, summary, tests, theme.figure_style(study), title, time)
+            yield make_figure("kaplan_meier", plot, endpoint=endpoint, group_by=group_by, title=title)
+            continue
+        large = summary[summary["n"].ge(FEWEST) & summary["events"].ge(FEWEST)]["group"]
+        if len(large) < 2:
+            continue
+        curve, at_risk, shown = (part[part["group"].isin(large)] for part in (curve, at_risk, summary))
+        note = describe_comparison(tests, tables["cox"], theme.figure_style(study).level)
+        plot = plot_survival_curve(
+            curve, at_risk, shown, tests, theme.figure_style(study), title, time, note=note
+        )
+        left = summary.loc[~summary["group"].isin(large), "group"].astype(str)
+        own: dict = {"endpoint": endpoint, "group_by": group_by, "title": title}
+        own["left"] = "; ".join(terms.name_code(group_by, g) for g in left)
+        yield make_figure("kaplan_meier_by_group", plot, more=len(left) > 0, **own)
 
 
 def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
@@ -86,19 +99,24 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
 
 
 def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:
+    """A forest of each model; that which the page shows is the multivariable one, else the univariable."""
     cox, style = tables["cox"], theme.figure_style(study)
-    rows = cox[cox["model"].isin(list(theme.ESTIMATE_COLOURS))]
-    if rows["hazard_ratio"].notna().any() and endpoint in grouped_endpoints(study):
-        plot = plot_cox_forest(rows, style, title)
-        yield make_figure("forest", plot, endpoint=endpoint, title=title)
+    known = cox.loc[cox["hazard_ratio"].notna(), "model"].astype(str)
+    models = [model for model in FOREST_MODELS if model in set(known)]
+    for model in models if endpoint in grouped_endpoints(study) else ():
+        plots = plot_cox_forest(cox[cox["model"].astype(str).eq(model)], style, title)
+        leading = model == models[0]
+        own: dict = {"endpoint": endpoint, "title": title, "model": "" if leading else f"_{model}"}
+        own["named"] = terms.inside_sentence(terms.name_term(model))
+        yield from make_parts("forest", plots, leading=leading, **own)
 
 
 def _draw_subgroups(tables, endpoint, study, title) -> Iterator[Figure]:
     rows = tables["subgroups"]
     if len(rows):
-        plot = plot_subgroups(rows, theme.figure_style(study), f"{title}: subgroups")
+        plots = plot_subgroups(rows, theme.figure_style(study), f"{title}: subgroups")
         leading = endpoint in grouped_endpoints(study)
-        yield make_figure("subgroups", plot, leading=leading, endpoint=endpoint, title=title)
+        yield from make_parts("subgroups", plots, leading=leading, endpoint=endpoint, title=title)
 
 
 def time_title(endpoint: str, study) -> str:
@@ -118,20 +136,21 @@ def plot_survival_curve(
     style: theme.FigureStyle,
     title: str,
     time: str,
+    *,
+    note: str = "",
 ):
     """Draw survival curves with bands, censor ticks, medians and an aligned table of numbers at risk.
 
-    All tables are of one endpoint and grouping; `tests` are the log-rank tests over all groups. The ticks are the times
-    of `at_risk`; the axis ends at the first with fewer than 3 per cent of the patients.
+    All tables are of one endpoint and grouping; `tests` are the log-rank tests over all groups; `note` compares the
+    groups. The ticks are the times of `at_risk`; the axis ends at the first with fewer than 3 per cent of the patients.
     """
     group_by = str(curve["group_by"].iloc[0])
     groups = list(dict.fromkeys(curve["group"].astype(str)))
     names = {g: terms.name_code(group_by, g) for g in groups}
     medians = {
-        str(row["group"]): f"{row['events']:.0f}/{row['n']:.0f}, {_median_words(row)}"
-        for row in summary.to_dict("records")
+        str(row["group"]): f"{_events_words(row)}, {_median_words(row)}" for row in summary.to_dict("records")
     }
-    below = _test_words(tests) if len(groups) > 1 else _single_words(summary, style)
+    below = _test_words(tests, bool(note)) if len(groups) > 1 else _single_words(summary, style)
     if "status" in summary and summary["status"].astype("string").eq("competing_censored").any():
         below += "; " if below else ""
         below += "competing events are censored here: read it with the cumulative incidence"
@@ -140,13 +159,14 @@ def plot_survival_curve(
     drawn = Curves(
         curve,
         risk_ticks(at_risk, float(curve["time_months"].max())),
-        {g: f"{fill(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
-        theme.color_groups(group_by, groups),
+        {g: f"{theme.wrap(n, LEGEND_LETTERS)}\n{medians.get(g, '')}" for g, n in names.items()},
+        theme.color_groups(group_by, groups, style),
         title,
         below,
         time,
         at_risk=at_risk,
         names=names,
+        note=note,
         legend_title=f"Events/patients, median in\nmonths ({numbers.format_level(style.level)} interval)",
     )
     return plot_curves(drawn, style)
@@ -177,7 +197,7 @@ def plot_cumulative_incidence(
         steps,
         risk_ticks(at_risk, last) if len(at_risk) else month_ticks(last),
         {g: terms.name_term(g) if group_by == "cause" else terms.name_code(group_by, g) for g in groups},
-        theme.color_groups(group_by, groups),
+        theme.color_groups(group_by, groups, style),
         title,
         "" if p_value is None else f"Gray's test: {numbers.format_p_value(p_value, name='p')}",
         time,
@@ -199,7 +219,7 @@ def plot_turnbull(
         pd.concat([steps, edges.head(0).assign(group="interval")]),
         ticks,
         {"kaplan_meier": "Kaplan-Meier", "interval": "Interval-censored"},
-        {"kaplan_meier": theme.FEW_COLOURS[0], "interval": theme.UNKNOWN_COLOUR},
+        {"kaplan_meier": style.few[0], "interval": theme.UNKNOWN_COLOUR},
         title,
         "The event lies between two scans: within the grey band the curve is not determined. Kaplan-Meier dates "
         "the event at the scan that showed it.",
@@ -230,15 +250,45 @@ def _median_words(row: Mapping) -> str:
     return numbers.format_interval(row["median_months"], row["median_low"], row["median_high"], status=status)
 
 
-def _test_words(tests: pd.DataFrame) -> str:
-    """The unstratified log-rank test over all groups, and the stratified one where it exists."""
+def describe_comparison(tests: pd.DataFrame, cox: pd.DataFrame, level: float) -> str:
+    """Three lines: `Hazard ratio 0.54 (95% CI 0.40-0.73)`, `A against B`, `log-rank test p < 0.001`.
+
+    More than two groups have the last line only.
+
+    `tests`: rows of `logrank` of one endpoint and grouping; `cox`: the models of the endpoint, of which the univariable
+    one of the grouping is quoted. Nothing where the groups are not tested.
+    """
+    overall = _pick_overall(tests)
+    overall = overall[overall["strata"].astype("string").fillna("").eq("") & overall["p_value"].notna()]
+    if overall.empty:
+        return ""
+    row = overall.iloc[0]
+    words = f"log-rank test {numbers.format_p_value(row['p_value'], name='p')}"
+    term = str(row["group_by"])
+    own = cox[cox["model"].astype(str).eq("univariable") & cox["term"].astype(str).eq(term)]
+    if row["df"] != 1 or len(own) != 1 or pd.isna(own["hazard_ratio"].iloc[0]):
+        return words[:1].upper() + words[1:]
+    found = own.iloc[0]
+    label = f"{numbers.format_level(level)} CI "
+    ratio = numbers.format_interval(*found[[*HAZARD_RATIO]], numbers.format_ratio, label=label)
+    sides = " against ".join(
+        terms.name_code(term, str(found[c]), inside=True) for c in ("level", "reference")
+    )
+    return f"Hazard ratio {ratio}\n{sides}\n{words}"
+
+
+def _pick_overall(tests: pd.DataFrame) -> pd.DataFrame:
     overall = tests[tests["group"].isna() | tests["group"].astype("string").fillna("").isin(["", "all"])]
-    overall = overall[overall["test"].astype(str) == "logrank"]
+    return overall[overall["test"].astype(str) == "logrank"]
+
+
+def _test_words(tests: pd.DataFrame, noted: bool) -> str:
+    """The unstratified log-rank test where it is not `noted`, and the stratified one where it exists."""
     parts = []
-    for row in overall.itertuples():
+    for row in _pick_overall(tests).itertuples():
         p_value = numbers.format_p_value(row.p_value, name="p")
         strata = "" if pd.isna(row.strata) else str(row.strata)
-        if p_value:
+        if p_value and (strata or not noted):
             kind = f"{terms.name_term('logrank')} test"
             if strata:
                 kind += " stratified by " + ", ".join(terms.name_column(s).lower() for s in strata.split("+"))
@@ -250,7 +300,7 @@ def _single_words(summary: pd.DataFrame, style: theme.FigureStyle) -> str:
     if summary.empty:
         return ""
     row = summary.iloc[0].to_dict()
-    words = f"{row['n']:.0f} patients, {row['events']:.0f} events"
+    words = f"{numbers.format_count(row['n'])} patients, {numbers.format_count(row['events'])} events"
     if str(row.get("status")) == "competing_censored":
         return words
     if pd.isna(row["median_months"]):
@@ -258,53 +308,50 @@ def _single_words(summary: pd.DataFrame, style: theme.FigureStyle) -> str:
     return f"{words}; median {_median_words(row)} months ({numbers.format_level(style.level)} confidence interval)"
 
 
+FOREST_MODELS = ("multivariable", "univariable", "multivariable_stratified")
 LOWER = "lower hazard | higher hazard"
 HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 RATIO_AXIS = Axis("HR", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
 
 
-def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str):
-    """Draw the hazard ratios of the models of one endpoint of `cox`, one row a level, one panel a model."""
-    models = list(dict.fromkeys(cox["model"].astype(str)))
+def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str) -> list:
+    """Draw the hazard ratios of one model of `cox`, one row a level, with patients, events and the test of each term.
+
+    A level of fewer than five patients or events, and one against such a reference, is counted and not drawn.
+    """
     records = list_rows(cox).to_dict("records")
-    axes: list[Axis] = []
-    columns: dict[str, str] = {}
-    for place, model in enumerate(models):
-        own = cox[cox["model"].astype(str).eq(model)]
-        _add_model(records, own, place)
-        value, low, high, status = (f"{model} {c}" for c in (*HAZARD_RATIO, "status"))
-        heading = terms.name_term(model)
-        if len(sizes := own[["n_model", "events_model"]].drop_duplicates()) == 1:
-            heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')})"
-        axis = Axis(RATIO_AXIS.text, value, low, high, status, title=heading, below=LOWER, series=model)
-        axes.append(axis)
-        columns |= {f"counts {place}": "Events/n", f"p {place}": "p"}
-    series = {m: ("", theme.ESTIMATE_COLOURS.get(m, theme.INK)) for m in models}
-    drawn = Forest(records, axes, f"{title}: hazard ratios", columns=columns, series=series)
+    found = {(str(r["term"]), _text(r["level"])): r for r in cox.to_dict("records")}
+    held = {(str(r["term"]), _text(r["reference"])): r for r in cox.to_dict("records")}
+    for row in records:
+        key = (row["term"], row["level"])
+        if row["heading"] or (key in found and not row["level"]):
+            own = next(r for (term, _), r in found.items() if term == row["term"])
+            row["p"] = numbers.format_p_value(own.get("term_p_value"))
+        if row["heading"]:
+            continue
+        if key not in found:
+            row["hazard_ratio_text"], row["counts"] = "reference", _events_words(held[key], "_reference")
+            continue
+        estimate = found[key]
+        row["counts"] = _events_words(estimate)
+        small = [what for what in ("patients", "events") if _is_few(estimate, what)]
+        if small:
+            row["hazard_ratio_text"] = f"fewer than {FEWEST} {small[0]}"
+        else:
+            row |= {c: estimate[c] for c in (*HAZARD_RATIO, "status")}
+    model = str(cox["model"].iloc[0])
+    heading = f"{title}: hazard ratios, {terms.inside_sentence(terms.name_term(model))} model"
+    if len(sizes := cox[["n_model", "events_model"]].drop_duplicates()) == 1:
+        heading += f" ({_events_words(sizes.iloc[0].to_dict(), '_model')} events/patients)"
+    drawn = Forest(records, RATIO_AXIS, heading, before={"counts": "Events/n"}, after={"p": "p of\nthe term"})
     return plot_forest(drawn, style)
 
 
-def _add_model(records: list[dict], cox: pd.DataFrame, place: int) -> None:
-    """Add the estimates, patients and events of one model to the rows of a forest."""
-    rows = cox.to_dict("records")
-    found = {(str(r["term"]), _text(r["level"])): r for r in rows}
-    with_reference = cox[cox["n_reference"].fillna(0).gt(0)].to_dict("records")
-    held = {(str(r["term"]), str(r["reference"])): r for r in with_reference}
-    model = str(cox["model"].iloc[0])
-    for row in records:
-        key = (row["term"], row["level"])
-        if row["heading"]:
-            continue
-        if key not in found and key not in held:
-            row[f"{model} hazard_ratio_text"] = "not in the model"
-        elif key not in found:
-            row[f"{model} hazard_ratio_text"] = "reference"
-            row[f"counts {place}"] = _events_words(held[key], "_reference")
-        else:
-            estimate = found[key]
-            row |= {f"{model} {c}": estimate[c] for c in (*HAZARD_RATIO, "status")}
-            row[f"counts {place}"] = _events_words(estimate)
-            row[f"p {place}"] = numbers.format_p_value(estimate["p_value"])
+def _is_few(row: Mapping, what: str) -> bool:
+    """Whether a level or its reference has too few patients or events; a number has neither."""
+    name = {"patients": "n", "events": "events"}[what]
+    counts = [row[name], row[f"{name}_reference"]] if _text(row["level"]) else []
+    return any(pd.notna(n) and n < FEWEST for n in counts)
 
 
 def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
@@ -326,7 +373,7 @@ def _text(code: Any) -> str:
     return "" if numbers.is_missing(code) else str(code)
 
 
-def plot_subgroups(subgroups: pd.DataFrame, style: theme.FigureStyle, title: str):
+def plot_subgroups(subgroups: pd.DataFrame, style: theme.FigureStyle, title: str) -> list:
     """Draw the effect within each level of each subgroup with the p-value of the interaction."""
     records = []
     several = subgroups.drop_duplicates(["term", "level"]).shape[0] > 1
@@ -347,8 +394,8 @@ def plot_subgroups(subgroups: pd.DataFrame, style: theme.FigureStyle, title: str
             terms.name_code(str(first["term"]), str(first[c]), inside=True) for c in ("level", "reference")
         )
     subtitle = f"Hazard ratio of {effect} within subgroups; p: test of interaction"
-    columns = {"events": "Events/n", "p": "p"}
-    return plot_forest(Forest(records, [RATIO_AXIS], title, subtitle, columns, ("events",)), style)
+    drawn = Forest(records, RATIO_AXIS, title, subtitle, {"events": "Events/n"}, {"p": "p"})
+    return plot_forest(drawn, style)
 
 
 def _events_words(row: Mapping, of: str = "") -> str:

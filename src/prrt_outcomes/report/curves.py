@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import FEWEST
 from prrt_outcomes.figures.figure import iterate_groupings, pick_rows
+from prrt_outcomes.figures.survival_figures import describe_comparison
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
@@ -15,26 +17,30 @@ from prrt_outcomes.wording.terms import (
     name_endpoint,
 )
 
-STEP = ("time_months", "survival", "survival_low", "survival_high", "n_at_risk")
+STEP = ("time_months", "survival", "survival_low", "survival_high", "n_at_risk", "events")
 MOST_STEPS = 500
-FEWEST = 5  # patients, and events, of a group that is drawn
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of one endpoint: `groups` are (name, steps); a step is month, survival, limits, number at risk."""
+    """Curves of one endpoint: `groups` are (name, steps); a step is month, survival, limits, number at risk, events.
+
+    `note` compares the groups, in lines.
+    """
 
     name: str
     title: str
     interval: str
     groups: tuple[tuple[str, list[list]], ...]
     left_out: int = 0
+    note: tuple[str, ...] = ()
 
 
 def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
     """Curves of the first endpoint and of overall survival by the first grouping, else of all patients.
 
-    Groups of fewer than five patients or events are left out; so is an endpoint with competing events, whose curve is
+    Groups of fewer than five patients or events are left out, and a grouping of which fewer than two remain; so is an
+    endpoint with competing events, whose curve is
     no probability.
     """
     titles = endpoint_titles(study)
@@ -49,23 +55,27 @@ def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
             ]
             rows = pick_rows(tables["km_curve"], endpoint=endpoint, group_by=grouping)
             rows = rows[rows["group"].isin(drawn["group"])]
-            if rows.empty:
+            if rows.empty or (grouping != "all" and len(drawn) < 2):
                 continue
+            tests = pick_rows(tables["logrank"], endpoint=endpoint, group_by=grouping)
+            cox = pick_rows(tables["cox"], endpoint=endpoint)
+            note = describe_comparison(tests, cox, study.analysis.confidence.level)
             title = name_endpoint(endpoint, titles)
             words = "all patients" if grouping == "all" else f"by {inside_sentence(name_column(grouping))}"
             groups = tuple(
                 (name_code(grouping, group), _list_steps(own))
                 for (group,), own in iterate_groupings(rows, "group")
             )
-            found.append(
-                Curves(endpoint, f"{title}, {words}", f"{level} CI", groups, len(summary) - len(drawn))
-            )
+            left = len(summary) - len(drawn)
+            lines = tuple(note.split("\n")) if note else ()
+            found.append(Curves(endpoint, f"{title}, {words}", f"{level} CI", groups, left, lines))
             break
     return found
 
 
 def _list_steps(rows: pd.DataFrame) -> list[list]:
     """Rows of a curve rounded as a screen can show them; of a long one those where survival falls, first and last."""
+    rows = rows.assign(events=rows["n_event"].cumsum())
     kept = rows["n_event"].gt(0) | (len(rows) <= MOST_STEPS)
     kept.iloc[[0, -1]] = True
     steps = rows.loc[kept, list(STEP)].astype(float).round(dict.fromkeys(STEP, 3))

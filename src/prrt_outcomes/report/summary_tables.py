@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from prrt_outcomes.cohort.grouping import FEWEST
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
@@ -96,6 +97,7 @@ def _tabulate_survival(tables: Tables, study) -> PageTable | None:
     frame = summaries.merge(
         ratios[[*place, *col.RATIO, "p_value"]].astype({"group": "string"}), how="left", on=place
     )
+    frame.loc[frame[["n", "events"]].lt(FEWEST).any(axis=1), [*col.RATIO, "p_value"]] = float("nan")
     months = study.analysis.milestones_months
     for month in months:
         stones = tables["milestones"]
@@ -103,6 +105,7 @@ def _tabulate_survival(tables: Tables, study) -> PageTable | None:
         frame = frame.merge(own.rename(columns={n: f"{n}:{month}" for n in SURVIVAL}), how="left", on=place)
     words = {
         "endpoint": col.endpoint(endpoint_titles(study)).show,
+        "group": lambda row: name_code(str(row["group_by"]), str(row["group"])),
         "ratio": _show_ratio,
         "milestones": [
             Column(

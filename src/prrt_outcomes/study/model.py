@@ -61,7 +61,10 @@ class FigureSettings(base.Section):
     titles: bool = Field(
         True, description="Whether the title stands on the figure; a journal sets it in the legend."
     )
-    style: Literal["manuscript", "slides"] = Field("manuscript", description="Sizes of text and figure.")
+    style: Literal["house", "nejm", "lancet", "jnm", "slides", "manuscript"] = "house"
+    """Colours, font, lines and sizes: this project's own, like those of three journals, or of a slide."""
+    width: Literal["single", "middle", "double"] | Annotated[base.Number, Field(ge=80, le=400)] = "double"
+    """Columns of a page (89, 120 or 183 mm; 85, 120 or 170 in the styles of journals), or a width in mm."""
 
 
 class DisclosureSettings(base.Section):

@@ -45,8 +45,8 @@ def summarise_group_tests(
     Returns result table `logrank` but for the column endpoint: with all groups, one row a test (`group` and
     `reference` empty); with three or more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of
     a test. None where there are fewer than two groups. Patients whose group is not known are left out.
-    Groups of fewer than five patients or events are not compared: the test over all groups is that of the others, and
-    a pair with one of them is empty with status `too_few` or `few_events`, as is a test for which fewer than two remain.
+    Groups of fewer than five patients or events are not compared: the test over all groups is that of the others; a
+    pair with one of them is empty with status `too_few` or `few_events`, as is a test for which fewer than two remain.
     MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has no
     degrees of freedom.
     """
@@ -100,7 +100,9 @@ def _test_pairs(
             if table is not None and not status:
                 pair = table.select_groups([table.groups.index(name) for name in reversed(names)])
             pairs.append((pair, status, dict(zip(("group", "reference"), names, strict=True))))
-    found = pd.DataFrame([_test(pair, name, status) | names for name in TESTS for pair, status, names in pairs])
+    found = pd.DataFrame(
+        [_test(pair, name, status) | names for name in TESTS for pair, status, names in pairs]
+    )
     adjusted = found.groupby("test")["p_value"].transform(lambda p: compute_holm(p.to_numpy(dtype=float)))
     return found.assign(p_adjusted=adjusted)
 
@@ -111,7 +113,8 @@ def summarise_rmst_differences(
     """Difference of restricted mean survival time of each group and the reference group.
 
     Returns result table `rmst_difference` but for the column endpoint, one row a group other than the reference,
-    empty where either has fewer than five patients or events; None with fewer than two groups, or without the reference.
+    empty where either has fewer than five patients or events; None with fewer than two groups or without the
+    reference.
     """
     known = select_known(rows, compute_group(rows.frame, group_by))
     reference = settings.reference.get(group_by)

@@ -43,7 +43,7 @@ def test_every_endpoint_and_grouping_has_a_curve():
     tables = {
         "km_curve": curve.sort_values(["endpoint", "group_by", "group"]),
         "km_at_risk": pd.concat([frame.assign(time_months=t, n_at_risk=9) for t in (0.0, 12.0)]),
-        "km_summary": frame.assign(n=9, events=3, median_months=8.0, median_low=5.0, median_high=None),
+        "km_summary": frame.assign(n=9, events=5, median_months=8.0, median_low=5.0, median_high=None),
     }
     names = draw_chapter("survival", tables, make_study())
     assert sorted(names) == [
@@ -52,6 +52,28 @@ def test_every_endpoint_and_grouping_has_a_curve():
         "kaplan_meier_pfs_all",
         "kaplan_meier_pfs_sex",
     ]
+
+
+def test_groups_of_few_patients_or_events_are_not_drawn_and_the_caption_says_so():
+    sizes = {"lung": (9, 7), "gep": (40, 20), "other": (4, 4), "neuroectodermal": (30, 4)}
+    rows = pd.DataFrame(
+        [{"endpoint": "pfs", "group_by": "tumour_group", "group": g, "n": n, "events": e}
+         for g, (n, e) in sizes.items()]
+    )  # fmt: skip
+    curve = pd.concat([rows.assign(time_months=t, survival=1 - t / 40) for t in (0.0, 10.0)])
+    curve = curve.assign(n_censored=0, survival_low=0.4, survival_high=0.9)
+    tables = {
+        "km_curve": curve.sort_values("group", kind="stable"),
+        "km_at_risk": pd.concat([rows.assign(time_months=t, n_at_risk=9) for t in (0.0, 12.0)]),
+        "km_summary": rows.assign(median_months=8.0, median_low=5.0, median_high=None),
+    }
+    (figure,) = draw_chapter("survival", tables, make_study()).values()
+    steps = next(layer._data for layer in figure.plot.layers if type(layer.geom).__name__ == "geom_step")
+    assert set(steps["group"]) == {"lung", "gep"}
+    assert "Other" in figure.caption.rpartition("neither tested nor drawn: ")[2]
+    assert "Neuroectodermal" in figure.caption
+    tables["km_summary"] = tables["km_summary"].assign(events=4)
+    assert draw_chapter("survival", tables, make_study()) == {}
 
 
 def test_thresholds_come_from_the_criterion():
@@ -92,7 +114,7 @@ def test_courses_are_the_rows_of_the_derived_tables():
     }
 
 
-def test_a_forest_holds_the_models_that_are_read_side_by_side():
+def test_each_model_has_a_forest_and_the_multivariable_one_leads():
     row = {"endpoint": "pfs", "term": "age_years", "level": None, "reference": None, "n": 9, "events": 5}
     row |= {
         "n_reference": np.nan,
@@ -104,11 +126,15 @@ def test_a_forest_holds_the_models_that_are_read_side_by_side():
         "p_value": 0.3,
         "status": "ok",
     }
-    cox = pd.DataFrame([row | {"model": m} for m in ("univariable", "multivariable_imputed")])
-    (figure,) = draw_chapter("survival", {"cox": cox}, make_study()).values()
-    assert set(figure.plot.data["series"]) == {"univariable"}
-    sheet = figure.plot.draw()
-    texts = {text.get_text() for text in sheet.findobj(Text)}
+    cox = pd.DataFrame(
+        [row | {"model": m} for m in ("univariable", "multivariable_imputed", "multivariable")]
+    )
+    figures = draw_chapter("survival", {"cox": cox.assign(term_p_value=0.31)}, make_study())
+    assert {name: f.leading for name, f in figures.items()} == {
+        "forest_pfs": True,
+        "forest_pfs_univariable": False,
+    }
+    sheet = figures["forest_pfs"].plot.draw()
+    texts = {text.get_text().strip() for text in sheet.findobj(Text)}
     plt.close(sheet)
-    assert "Univariable (5/9)\nlower hazard | higher hazard" in texts
-    assert not any("imputed" in text for text in texts)
+    assert {"Hazard ratio\nlower hazard | higher hazard", "5/9", "0.31", "1.10 (0.90\u20131.40)"} <= texts

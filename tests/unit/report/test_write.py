@@ -61,13 +61,13 @@ def results(tmp_path, study):
                 same
                 | {
                     "group": "everolimus",
-                    "n": 6,
-                    "events": 1,
+                    "n": 60,
+                    "events": 10,
                     "status": "ok",
                     "median_status": "not_reached",
                 },
                 same
-                | {"group": "placebo", "n": 4, "events": 3, "median_months": 4.01, "median_status": "ok"},
+                | {"group": "placebo", "n": 40, "events": 30, "median_months": 4.01, "median_status": "ok"},
             ]
         ),
         "cox": pd.DataFrame(
@@ -77,8 +77,8 @@ def results(tmp_path, study):
                     "model": "univariable",
                     "term": "arm",
                     "level": "everolimus",
-                    "n": 6,
-                    "events": 1,
+                    "n": 60,
+                    "events": 10,
                 }
                 | {
                     "reference": "placebo",
@@ -186,17 +186,34 @@ def test_the_short_report_holds_the_summary_tables_and_names_what_is_missing(res
 def test_curves_are_drawn_of_groups_with_five_patients_and_events_only(study):
     same = {"endpoint": "pfs", "group_by": "arm", "status": "ok"}
     summary = [
-        same | {"group": g, "n": n, "events": e} for g, n, e in (("a", 9, 5), ("b", 9, 4), ("c", 4, 4))
+        same | {"group": g, "n": n, "events": e}
+        for g, n, e in (("a", 9, 5), ("b", 9, 4), ("c", 4, 4), ("d", 5, 5))
     ]
     steps = [
         same | {"group": g, "time_months": t, "n_event": 1, "n_at_risk": 9, "survival": 0.5}
-        for g in "abc"
+        for g in "abcd"
         for t in (0.0, 1.0)
     ]
-    (curves,) = list_curves({"km_summary": pd.DataFrame(summary), "km_curve": with_limits(steps)}, study)
-    ((name, rows),) = curves.groups
-    assert name == "a"
-    assert rows == [[0.0, 0.5, None, None, 9.0], [1.0, 0.5, None, None, 9.0]]
+    test = {"endpoint": "pfs", "group_by": "arm", "test": "logrank", "df": 1.0, "p_value": 0.03}
+    ratio = {"endpoint": "pfs", "model": "univariable", "term": "arm", "level": "d", "reference": "a"}
+    ratio |= {"hazard_ratio": 0.5, "hazard_ratio_low": 0.25, "hazard_ratio_high": 0.99}
+    tables = {
+        "km_summary": pd.DataFrame(summary),
+        "km_curve": with_limits(steps),
+        "logrank": pd.DataFrame([test]).assign(group=None, reference=None, strata=None),
+        "cox": pd.DataFrame([ratio]),
+    }
+    (curves,) = list_curves(tables, study)
+    assert [name for name, _ in curves.groups] == ["a", "d"]
+    assert curves.groups[0][1] == [[0.0, 0.5, None, None, 9.0, 1.0], [1.0, 0.5, None, None, 9.0, 2.0]]
+    assert curves.note == (
+        "Hazard ratio 0.50 (95% CI 0.25\u20130.99)",
+        "d against a",
+        "log-rank test p = 0.030",
+    )
+    assert curves.left_out == 2
+    tables["km_summary"] = pd.DataFrame(summary[:3])
+    assert list_curves(tables, study) == []
 
 
 def with_limits(rows):

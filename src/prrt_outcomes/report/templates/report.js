@@ -18,7 +18,7 @@ function drawCurves(figure) {
   const x = (month) => 46 + (month / end) * 640, y = (share) => 16 + (1 - share) * 270;
   const box = figure.querySelector(".drawing");
   const buttons = make("div", { class: "toggles", role: "group", "aria-label": "Show or hide groups" }, box);
-  const svg = make("svg:svg", { viewBox: "0 0 700 330", role: "img", "aria-label": data.title + "; values in the table below" }, box);
+  const svg = make("svg:svg", { viewBox: "0 0 700 330", role: "img", "aria-label": [data.title, ...data.note, "values in the table below"].join("; ") }, box);
   for (let share = 0; share <= 1; share += 0.25) {
     make("svg:line", { class: "grid", x1: 46, x2: 686, y1: y(share), y2: y(share) }, svg);
     make("svg:text", { x: 40, y: y(share) + 4, "text-anchor": "end" }, svg, percent(share));
@@ -28,6 +28,12 @@ function drawCurves(figure) {
     make("svg:text", { x: x(month), y: 305, "text-anchor": "middle" }, svg, month);
   }
   make("svg:text", { x: 366, y: 324, "text-anchor": "middle" }, svg, "Months");
+  // The comparison stands in the corner without curves.
+  const high = data.groups.some(([, steps]) => steps.some((s) => s[0] > end * 0.4 && s[1] > 0.78));
+  data.note.forEach((line, place) => {
+    const [left, base] = high ? [54, 278] : [684, 30], down = high ? place + 1 - data.note.length : place;
+    make("svg:text", { x: left, y: base, dy: 1.15 * down + "em", "text-anchor": high ? "start" : "end" }, svg, line);
+  });
   const cursor = make("svg:line", { class: "cursor", y1: 16, y2: 286 }, svg);
   const shown = data.groups.map(() => true);
   const paths = data.groups.map(([name, steps], place) => {
@@ -52,7 +58,7 @@ function drawCurves(figure) {
   const table = make("table", {}, box);
   const caption = make("caption", {}, table);
   const head = make("tr", {}, make("thead", {}, table));
-  for (const title of ["Group", "Survival (" + data.interval + ")", "At risk"]) make("th", { scope: "col" }, head, title);
+  for (const title of ["Group", "Survival (" + data.interval + ")", "At risk (events so far)"]) make("th", { scope: "col" }, head, title);
   const body = make("tbody", { "aria-live": "polite" }, table);
   function show(month) {
     caption.textContent = data.title + " at " + month + " months";
@@ -66,7 +72,7 @@ function drawCurves(figure) {
       make("th", { scope: "row" }, row, name);
       const limits = before[2] === null ? "" : " (" + percent(before[2]) + "\u2013" + percent(before[3]) + ")";
       make("td", {}, row, next ? percent(before[1]) + limits : "beyond the last patient");
-      make("td", { class: "n" }, row, next ? next[4] : 0);
+      make("td", { class: "n" }, row, (next ? next[4] : 0) + " (" + (before[5] || 0) + ")");
     });
   }
   slider.oninput = () => show(+slider.value);

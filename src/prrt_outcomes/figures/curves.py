@@ -64,7 +64,7 @@ def plot_curves(curves: Curves, style: FigureStyle):
     steps = cut_at(curves.steps, last)
     legend = "none" if len(groups) == 1 else "top" if panels or style.narrow else "right"
     if style.narrow:
-        wrapped = {g: wrap(w.replace("\n", " "), style.letters(0.8)) for g, w in curves.labels.items()}
+        wrapped = {g: wrap(w.replace("\n", " "), style.letters(0.6)) for g, w in curves.labels.items()}
     else:
         wrapped = {g: wrap(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
     keys = [w.count("\n") + 1.4 for w in [*wrapped.values(), curves.legend_title]]

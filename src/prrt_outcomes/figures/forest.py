@@ -28,7 +28,7 @@ from prrt_outcomes.wording.numbers import (
 )
 
 RATIOS_SHOWN = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-FEW_RATIOS = (0.05, 0.2, 1.0, 5.0, 20.0)
+FEW_RATIOS, ENDS = (0.05, 0.2, 1.0, 5.0, 20.0), (0.05, 1.0, 20.0)
 RATIO_RANGE = (0.05, 20.0)
 NAME_LETTERS, NARROW_LETTERS = 34, 24
 TEXT_LETTERS = 22
@@ -179,7 +179,9 @@ def _plot_part(forest: Forest, style: FigureStyle):
             labeller=p9.labeller(column=lambda c: heads[c]),
         )
         + scales
-        + scale_x(breaks=axis_breaks, labels=_label_axis, expand=(0.03, 0))
+        + scale_x(
+            breaks=lambda limits: axis_breaks(limits, style.narrow), labels=_label_axis, expand=(0.03, 0)
+        )
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + dress(
             style,
@@ -326,15 +328,15 @@ def _column_widths(forest: Forest, style: FigureStyle) -> list[float]:
     return [wide[c] for c in _list_heads(forest, style)]
 
 
-def axis_breaks(limits: tuple[float, float]) -> list[float]:
+def axis_breaks(limits: tuple[float, float], narrow: bool = False) -> list[float]:
     """Ticks of one panel: logarithms of ratios, months, or none beside a column of text."""
     low, high = limits
     if high > TEXT_AT / 2:
         return []
     if low < -0.5 and high < 3.5:
-        ratios = FEW_RATIOS if high - low > 4.5 else RATIOS_SHOWN
+        ratios = RATIOS_SHOWN if high - low <= 4.5 else ENDS if narrow else FEW_RATIOS
         return [float(np.log(r)) for r in ratios if low - 1e-9 <= np.log(r) <= high + 1e-9]
-    step = next((s for s in MONTHS_APART if high / s <= 6), MONTHS_APART[-1])
+    step = next((s for s in MONTHS_APART if high / s <= (3 if narrow else 6)), MONTHS_APART[-1])
     return [float(t) for t in range(0, int(high) + 1, step)]
 
 

@@ -270,7 +270,7 @@ def plot_depth(depth: pd.DataFrame, style: theme.FigureStyle, title: str):
     first = rows.iloc[0]
     low, high = _ratio_ends(rows)
     rows[RATIO] = rows[RATIO].clip(low, high)
-    steps = [s / 100 for s in range(-100, 201, 10)]
+    steps = [s / 100 for s in range(-100, 201, 25 if style.narrow else 10)]
     steps = [s for s in steps if rows["change"].min() - 1e-9 <= s <= rows["change"].max() + 1e-9]
     words = (
         "Hazard at the depth reached so far (time-dependent) against that of no change of the target sum; any effect "

@@ -184,7 +184,7 @@ def plot_response_bars(rates: pd.DataFrame, style: theme.FigureStyle, title: str
             title=title,
             subtitle="Share of all treated patients",
         )
-        + theme.share_columns([2.2 if style.narrow else 4.4, 1.15, 1.15])
+        + theme.share_columns([1.5 if style.narrow else 4.4, 1.15, 1.15])
         + p9.guides(fill=p9.guide_legend(nrow=2 if style.narrow else 1))
     )
 
@@ -250,7 +250,7 @@ def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: t
         plot
         + p9.geom_hline(yintercept=0, color=theme.INK, size=0.35)
         + _fill_responses(bars["best_response"])
-        + theme.scale_x(breaks=[], limits=(0, n * 1.12 + 1.2), expand=(0.01, 0))
+        + theme.scale_x(breaks=[], limits=(0, n * (1.25 if style.narrow else 1.12) + 1.2), expand=(0.01, 0))
         + theme.scale_y(breaks=ticks, labels=_label_changes, limits=(-1.0, high * 1.06))
         + theme.dress(
             style,

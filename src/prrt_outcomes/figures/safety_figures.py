@@ -213,7 +213,9 @@ def plot_grade_course(course: pd.DataFrame, rates: pd.DataFrame, style: theme.Fi
             title=title,
             subtitle="Patients by CTCAE grade at baseline, at worst after the first cycle, and in the last sample",
         )
-        + theme.share_columns(([2, 2, 2, 1] if style.narrow else [3, 3, 3, 1])[: len(columns)], style.narrow)
+        + theme.share_columns(
+            ([2, 2, 2, 1.6] if style.narrow else [3, 3, 3, 1])[: len(columns)], style.narrow
+        )
         + p9.guides(fill=p9.guide_legend(nrow=2 if style.narrow else 1))
     )
 

@@ -1,7 +1,6 @@
 """Chapter quality of life: mean changes of scores by visit, and cumulative incidence of a definitive deterioration."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from textwrap import fill
 
 import pandas as pd
 import plotnine as p9
@@ -58,17 +57,19 @@ def plot_score_changes(changes: pd.DataFrame, style: theme.FigureStyle, group_by
     beside, ticks = p9.position_dodge(width=1.2), [0.0, *sorted(rows["planned_months"].unique())]
     start = rows.drop_duplicates(["panel", "group"]).assign(planned_months=0.0, mean_change=0.0)
     labels = {group: terms.name_code(group_by, group) for group in groups}
+    across = min(panel.nunique(), 2) if style.narrow else panel.nunique()
     return (
         p9.ggplot(rows, p9.aes("planned_months", "mean_change", color="group"))
         + p9.geom_hline(yintercept=0, linetype="dashed", color=theme.QUIET, size=0.35)
         + p9.geom_linerange(p9.aes(ymin="low", ymax="high"), position=beside, size=0.5, show_legend=False)
         + p9.geom_line(pd.concat([start, rows]), p9.aes(linetype="group"), position=beside, size=style.line)
         + p9.geom_point(position=beside, size=1.4, show_legend=False)
-        + p9.facet_wrap("panel", nrow=1)
-        + theme.group_scales(groups, labels, theme.color_groups(group_by, groups))
+        + p9.facet_wrap("panel", ncol=across)
+        + theme.group_scales(groups, labels, theme.color_groups(group_by, groups, style))
         + theme.scale_x(breaks=ticks, labels=[f"{month:.0f}" for month in ticks])
         + theme.dress(
-            style, 2.9 * style.scale, title=f"Change of questionnaire scores{by}",
+            style, (0.9 + 2.0 * -(-panel.nunique() // across)) * style.scale,
+            title=f"Change of questionnaire scores{by}",
             subtitle=f"Means of patients who answered, with {format_level(style.level)} intervals",
             x="Months from the first cycle", y="Change from baseline, points",
             legend_position="none" if len(groups) == 1 else "top",
@@ -83,7 +84,8 @@ def plot_deterioration(
     curves = rows.rename(columns={"probability": "cumulative_incidence"}).sort_values(
         ["scale", "group", "time_months"]
     )
-    curves = curves.assign(panel=[fill(name, 20) for name in curves["scale"].astype(str)])
+    letters = style.letters(0.75) / curves["scale"].astype(str).nunique()
+    curves = curves.assign(panel=[theme.wrap(name, letters) for name in curves["scale"].astype(str)])
     none = curves["status"].eq("no_events")  # its limit is that of a month, no part of the band
     curves = curves.assign(low=curves["low"].mask(none), high=curves["high"].mask(none))
     ticks = [0.0]

@@ -10,9 +10,10 @@ from prrt_outcomes.figures.control_plots import (
     plot_weighted_curves,
 )
 from prrt_outcomes.figures.controls_figures import plot_overlap
+from prrt_outcomes.figures.cox_forest import plot_subgroups
 from prrt_outcomes.figures.patient_chart import Course, plot_patient
 from prrt_outcomes.figures.responders_figures import plot_depth, plot_states
-from prrt_outcomes.figures.survival_figures import plot_subgroups, plot_turnbull
+from prrt_outcomes.figures.survival_figures import plot_turnbull
 
 RATIO = {"hazard_ratio": 0.8, "hazard_ratio_low": 0.01, "hazard_ratio_high": 90.0, "status": "ok"}
 CHOICES = ("as analysed", "from 12 months", "without progressive_at_baseline", "every 12 weeks, earliest")

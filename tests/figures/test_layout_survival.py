@@ -3,11 +3,8 @@
 import pandas as pd
 import plotnine as p9
 
-from prrt_outcomes.figures.survival_figures import (
-    plot_cox_forest,
-    plot_cumulative_incidence,
-    plot_survival_curve,
-)
+from prrt_outcomes.figures.cox_forest import plot_cox_forest
+from prrt_outcomes.figures.survival_figures import plot_cumulative_incidence, plot_survival_curve
 from prrt_outcomes.figures.theme import theme_prrt
 
 TESTS = pd.DataFrame(

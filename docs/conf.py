@@ -33,7 +33,6 @@ suppress_warnings = ["myst.strikethrough"]
 
 default_role = "code"
 autodoc_member_order = "alphabetical"
-python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
 
 LINK = re.compile(r"\]\(([^)#\s]+\.\w+)(#[^)\s]*)?\)")
@@ -120,9 +119,29 @@ def format_signature(app, what, name, obj, options, signature, returned):
     return str(plain), None if returned is inspect.Signature.empty else str(returned)
 
 
+# What the theme leaves out for keyboards and screen readers.
+REACHED = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
+    '<aside class="toc-drawer': '<aside aria-label="This page" class="toc-drawer',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+
+
+def complete_pages(app, failure):
+    """Levels, names and the focus of what scrolls, on each page that was written."""
+    for path in () if failure else Path(app.outdir).rglob("*.html"):
+        page = path.read_text("utf-8")
+        for written, complete in REACHED.items():
+            page = page.replace(written, complete)
+        path.write_text(page, "utf-8")
+
+
 def setup(app):
     app.add_lexer("csv", TextLexer)
     app.connect("source-read", read_page)
+    app.connect("build-finished", complete_pages)
     app.connect("autodoc-process-docstring", format_docstring)
     app.connect("autodoc-process-signature", format_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

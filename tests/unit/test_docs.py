@@ -26,3 +26,5 @@ def test_every_page_is_reached_from_the_index():
     index = (ROOT / "docs" / "index.md").read_text("utf-8")
     pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
     assert [name for name in pages if f"({name})" not in index] == []
+    listed = set(re.findall(r"^(?:.* <)?(\w+)>?$", "".join(index.split("```{toctree}")[1:]), re.M))
+    assert [name for name in pages if name.removesuffix(".md") not in listed] == []

@@ -69,6 +69,15 @@ def test_limits_beyond_the_axis_and_missing_ones_are_arrows():
     assert drawn["xmax"].iloc[0] > drawn["x"].iloc[0]
 
 
+def test_ticks_of_ratios_are_ratios_whatever_the_axis():
+    records = [{"name": "wide", "value": 0.5, "low": 0.3, "high": 90.0, "status": "ok"}]
+    (plot,) = plot_forest(Forest(records, RATIO_AXIS, "Ratios"), STYLE)
+    scale = next(s for s in plot.scales if "x" in s.aesthetics)
+    ticks = scale.breaks((-1.43, 3.13))
+    assert [round(float(np.exp(t)), 2) for t in ticks] == [1.0, 5.0, 20.0]
+    assert scale.labels(ticks) == ["1", "5", "20"]
+
+
 def test_a_long_forest_continues_on_further_pages_with_its_headings():
     records = [{"name": "A", "heading": True}, *({"name": f"a{i}"} for i in range(3))]
     records += [{"name": "B", "heading": True}, *({"name": f"b{i}"} for i in range(9))]

@@ -165,7 +165,7 @@ def test_the_ratio_in_the_plot_is_that_of_the_table(survival_tables):
     tests, cox = compare()
     note = describe_comparison(tests, cox, 0.95)
     assert note.split("\n") == [
-        "Hazard ratio 0.54 (95% CI 0.40\u20130.73)", "male against female", "log-rank test p < 0.001",
+        "Hazard ratio 0.54 (95%\u00a0CI\u00a00.40\u20130.73)", "male against female", "log-rank test p < 0.001",
     ]  # fmt: skip
     plot = plot_survival_curve(
         *survival_tables("sex", ["female", "male"]), tests, STYLE, "Overall survival", "Months", note=note

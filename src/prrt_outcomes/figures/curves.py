@@ -13,6 +13,7 @@ from prrt_outcomes.figures.theme import (
     FigureStyle,
     dress,
     group_scales,
+    is_wide,
     measure,
     scale_x,
     scale_y,
@@ -64,7 +65,11 @@ def plot_curves(curves: Curves, style: FigureStyle):
     steps = cut_at(curves.steps, last)
     legend = "none" if len(groups) == 1 else "top" if panels or style.narrow else "right"
     if style.narrow:
-        wrapped = {g: wrap(w.replace("\n", " "), style.letters(0.6)) for g, w in curves.labels.items()}
+        # a wide letter needs no blank
+        whole = {g: w if any(map(is_wide, w)) else w.replace("\n", " ") for g, w in curves.labels.items()}
+        wrapped = {
+            g: "\n".join(wrap(line, style.letters(0.6)) for line in w.split("\n")) for g, w in whole.items()
+        }
     else:
         wrapped = {g: wrap(w, LEGEND_LETTERS) if "\n" not in w else w for g, w in curves.labels.items()}
     keys = [w.count("\n") + 1.4 for w in [*wrapped.values(), curves.legend_title]]

@@ -142,7 +142,9 @@ def _fold(forest: Forest) -> Forest:
     (column, title), *rest = forest.before.items()
     title = title.replace("\n", " ")
     records = [
-        {**r, "name": f"{r['name']} ({title}: {words})".replace("\n", " ")} if (words := r.get(column)) else r
+        {**r, "name": f"{r['name']} ({title}:\u00a0{words})".replace("\n", " ")}
+        if (words := r.get(column))
+        else r
         for r in forest.records
     ]
     return replace(forest, records=records, before=dict(rest))
@@ -180,7 +182,9 @@ def _plot_part(forest: Forest, style: FigureStyle):
         )
         + scales
         + scale_x(
-            breaks=lambda limits: axis_breaks(limits, style.narrow), labels=_label_axis, expand=(0.03, 0)
+            breaks=lambda limits: axis_breaks(limits, forest.axis.ratio, style.narrow),
+            labels=lambda breaks: _label_axis(breaks, forest.axis.ratio),
+            expand=(0.03, 0),
         )
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + dress(
@@ -189,7 +193,11 @@ def _plot_part(forest: Forest, style: FigureStyle):
             legend_position="top" if any(words.values()) else "none",
             title=forest.title,
             subtitle=forest.subtitle,
-            plot_title=p9.element_text(margin={"b": 0 if forest.subtitle else style.small, "units": "pt"}),
+            **(
+                {}
+                if forest.subtitle
+                else {"plot_title": p9.element_text(margin={"b": style.small, "units": "pt"})}
+            ),
             axis_line=p9.element_blank(),
             axis_title=p9.element_blank(),
             panel_border=p9.element_blank(),
@@ -328,19 +336,17 @@ def _column_widths(forest: Forest, style: FigureStyle) -> list[float]:
     return [wide[c] for c in _list_heads(forest, style)]
 
 
-def axis_breaks(limits: tuple[float, float], narrow: bool = False) -> list[float]:
+def axis_breaks(limits: tuple[float, float], ratio: bool, narrow: bool = False) -> list[float]:
     """Ticks of one panel: logarithms of ratios, months, or none beside a column of text."""
     low, high = limits
     if high > TEXT_AT / 2:
         return []
-    if low < -0.5 and high < 3.5:
+    if ratio:
         ratios = RATIOS_SHOWN if high - low <= 4.5 else ENDS if narrow else FEW_RATIOS
         return [float(np.log(r)) for r in ratios if low - 1e-9 <= np.log(r) <= high + 1e-9]
     step = next((s for s in MONTHS_APART if high / s <= (3 if narrow else 6)), MONTHS_APART[-1])
     return [float(t) for t in range(0, int(high) + 1, step)]
 
 
-def _label_axis(breaks: Sequence[float]) -> list[str]:
-    if len(breaks) and min(breaks) < -0.5:
-        return [f"{np.exp(b):.3g}" for b in breaks]
-    return [format_count(b) for b in breaks]
+def _label_axis(breaks: Sequence[float], ratio: bool) -> list[str]:
+    return [f"{np.exp(b):.3g}" if ratio else format_count(b) for b in breaks]

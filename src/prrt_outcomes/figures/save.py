@@ -92,14 +92,14 @@ def _fix(style: str) -> dict[Any, object]:
     return FIXED | {"font.family": STYLES[style]["font"]}
 
 
-def find_wide_font(figure) -> bool:
+def find_wide_font(figure) -> str:
     """Give text with Chinese, Japanese or Korean letters a font of the machine that has them, behind that of the style.
 
-    Returns whether there is one, or none is needed; else a warning names what is missing.
+    Returns its family, empty where none is needed; where there is none a warning names what is missing.
     """
     wide = [text for text in figure.findobj(Text) if any(map(is_wide, text.get_text()))]
     if not wide:
-        return True
+        return ""
     font = _list_wide_fonts()
     if not font:
         words = wide[0].get_text().replace("\n", " ")
@@ -107,7 +107,7 @@ def find_wide_font(figure) -> bool:
         warnings.warn(f"{words!r} is not drawn: {message}", stacklevel=2)
     for text in wide:
         text.set_fontfamily([*text.get_fontfamily(), *font])
-    return bool(font)
+    return "".join(font)
 
 
 @cache
@@ -124,13 +124,15 @@ def _save_figure(plot, folder: Path, name: str, formats: tuple[str, ...], dpi: i
     """Write the vector formats now; compress pixels beside the drawing of the next figure."""
     figure = plot.draw()
     try:
-        find_wide_font(figure)
+        # such a font is seldom TrueType: its outlines are embedded
+        outlines = {"pdf.fonttype": 3} if find_wide_font(figure) else {}
         figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")  # else it runs again before each format
         paths = [folder / f"{name}.{kind}" for kind in formats]
         for path in paths:
             if (kind := path.suffix[1:]) not in PIXELS:
-                _write_vector(figure, path, kind)
+                with plt.rc_context(outlines):
+                    _write_vector(figure, path, kind)
         drawn = [path for path in paths if path.suffix[1:] in PIXELS]
         if drawn:
             figure.set_dpi(dpi)

@@ -274,7 +274,7 @@ def describe_comparison(tests: pd.DataFrame, cox: pd.DataFrame, level: float) ->
     if row["df"] != 1 or len(own) != 1 or pd.isna(own["hazard_ratio"].iloc[0]):
         return words[:1].upper() + words[1:]
     found = own.iloc[0]
-    label = f"{numbers.format_level(level)} CI "
+    label = f"{numbers.format_level(level)}\u00a0CI\u00a0"  # no line ends within
     ratio = numbers.format_interval(*found[[*HAZARD_RATIO]], numbers.format_ratio, label=label)
     sides = " against ".join(
         terms.name_code(term, str(found[c]), inside=True) for c in ("level", "reference")

@@ -107,9 +107,9 @@ def measure(text: str) -> float:
 
 
 def wrap(text: str, letters: float) -> str:
-    """Lines of at most so many letters."""
-    share = len(text) / measure(text) if text else 1.0
-    return fill(text, max(4, int(letters * share)), break_on_hyphens=share == 1.0)
+    """Lines of at most so many letters, of which a wide one counts as two."""
+    padded = "".join(f"{letter}\0" if is_wide(letter) else letter for letter in text)
+    return fill(padded, max(4, int(letters)), break_on_hyphens=padded == text).replace("\0", "")
 
 
 def pick_linetypes(groups: Sequence[str]) -> dict[str, str]:

@@ -106,8 +106,8 @@ def test_wide_letters_have_a_font_or_a_warning_names_what_is_missing(monkeypatch
     words = sheet.text(0.5, 0.5, "膵臓")
     monkeypatch.setattr(save, "_list_wide_fonts", lambda: ())
     with pytest.warns(UserWarning, match="fonts-noto-cjk"):
-        assert not find_wide_font(sheet)
+        assert find_wide_font(sheet) == ""
     monkeypatch.setattr(save, "_list_wide_fonts", lambda: ("Some CJK",))
-    assert find_wide_font(sheet)
+    assert find_wide_font(sheet) == "Some CJK"
     assert words.get_fontfamily()[-1] == "Some CJK"
     plt.close(sheet)

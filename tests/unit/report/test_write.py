@@ -207,7 +207,7 @@ def test_curves_are_drawn_of_groups_with_five_patients_and_events_only(study):
     assert [name for name, _ in curves.groups] == ["a", "d"]
     assert curves.groups[0][1] == [[0.0, 0.5, None, None, 9.0, 1.0], [1.0, 0.5, None, None, 9.0, 2.0]]
     assert curves.note == (
-        "Hazard ratio 0.50 (95% CI 0.25\u20130.99)",
+        "Hazard ratio 0.50 (95%\u00a0CI\u00a00.25\u20130.99)",
         "d against a",
         "log-rank test p = 0.030",
     )

@@ -183,30 +183,56 @@ def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     return patients.assign(tumour_group=group.astype(pd.CategoricalDtype(list(levels), ordered=True)))
 
 
-def summarise_baseline(analysis_set: pd.DataFrame) -> pd.DataFrame:
-    """Count levels and give median and quartiles of numbers, of all patients and by tumour group.
+def summarise_baseline(
+    analysis_set: pd.DataFrame, first: str = GROUP_BY, covariates: Iterable[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """Count levels and give median and quartiles of numbers, of all patients, by the first grouping and tumour group.
 
-    Returns with `COLUMNS`, one row a term, level and group. A category has a row for every level that
-    occurs in the cohort, also where a group has nobody in it; an empty cell is the level ``unknown``. A number has a
-    row with level ``value`` (n: patients who have it) and, where some lack it, one with level ``unknown``. A term
-    that nobody has is left out.
-    Quartiles are interpolated linearly (type 7 of Hyndman and Fan 1996).
+    covariates : columns of the analysis set that are described beside those of `ORDER`
+    Returns `baseline`, one row a term, level and group, and `baseline_differences`, one row a term. A category has a
+    row for every level that occurs in the cohort, also where a group has nobody in it; an empty cell is the level
+    ``unknown``. A number has a row with level ``value`` (n: patients who have it) and, where some lack it, one with
+    level ``unknown``. A term that nobody has is left out. Differences are between the two largest known groups of the
+    first grouping. Quartiles are interpolated linearly (type 7 of Hyndman and Fan 1996).
     """
     frame = analysis_set.reset_index(drop=True)
-    groupings = [(WHOLE, compute_group(frame, WHOLE))]
-    if GROUP_BY in frame and frame[GROUP_BY].notna().any():
-        groupings.append((GROUP_BY, compute_group(frame, GROUP_BY)))
+    known = [name for name in dict.fromkeys((first, GROUP_BY)) if name in frame and frame[name].notna().any()]
+    groupings = [(name, compute_group(frame, name)) for name in (WHOLE, *known)]
+    terms = [t for t in dict.fromkeys((*ORDER, *covariates)) if t in frame and frame[t].notna().any()]
     parts = []
-    for term in ORDER:
-        if term not in frame or frame[term].isna().all():
-            continue
-        count = _describe_number if term in NUMBERS else _count_levels
+    for term in terms:
+        count = _describe_number if _is_number(frame, term) else _count_levels
         parts += [count(frame, term, groups).assign(group_by=name) for name, groups in groupings]
-    if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     table["proportion"] = table["n"] / table["total"]
-    return table.reindex(columns=COLUMNS)
+    differences = _compare_largest(frame, known[0], terms) if known else pd.DataFrame()
+    return {"baseline": table.reindex(columns=COLUMNS), "baseline_differences": differences}
+
+
+def _is_number(frame: pd.DataFrame, term: str) -> bool:
+    """Whether a term is described by its median and not by its levels."""
+    return term in NUMBERS or (term not in ORDER and pd.api.types.is_float_dtype(frame[term]))
+
+
+def _compare_largest(frame: pd.DataFrame, group_by: str, terms: list[str]) -> pd.DataFrame:
+    """Standardised difference of every other term between the two largest groups."""
+    from prrt_outcomes.statistics.weights import compute_distance
+
+    groups = compute_group(frame, group_by)
+    sizes = groups[groups.ne(UNKNOWN)].value_counts(sort=False)
+    two = list(map(str, sizes.sort_values(ascending=False, kind="stable").index[:2]))
+    if len(two) < 2:
+        return pd.DataFrame()
+    own = groups.isin(two)
+    is_first, rows = groups[own].eq(two[0]).to_numpy(), []
+    for term in (term for term in terms if term != group_by):
+        levels = None if _is_number(frame, term) else compute_group(frame[own], term)
+        values = frame.loc[own, term] if levels is None else levels.where(levels.ne(UNKNOWN))
+        smd, status = compute_distance(is_first, values)
+        counts = {"n": int(values[is_first].count()), "n_reference": int(values[~is_first].count())}
+        row = {"term": term, "group_by": group_by, "group": two[0], "reference": two[1], "smd": smd}
+        rows.append(row | counts | {"status": status})
+    return pd.DataFrame(rows)
 
 
 def _count_levels(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataFrame:

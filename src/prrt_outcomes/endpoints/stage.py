@@ -3,7 +3,7 @@
 import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
-from prrt_outcomes.cohort.grouping import summarise_baseline
+from prrt_outcomes.cohort.grouping import GROUP_BY, summarise_baseline
 from prrt_outcomes.endpoints.analysis_set import (
     compute_cycles_after,
     derive_analysis_set,
@@ -48,6 +48,7 @@ OUTPUTS = (
     "treatment_course",
     "analysis_set",
     "baseline",
+    "baseline_differences",
     "adtte",
     "adrs",
 )
@@ -61,6 +62,8 @@ SETTINGS = (
     "partial_dates",
     "new_anticancer_therapy",
     "extra_columns",
+    "analysis.group_by",
+    "analysis.covariates",
 )
 
 
@@ -86,6 +89,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     first, days = find_first_cycles(tables["treatment_periods"]), study.response.baseline_days
     pet, unused = select_baseline_pet(tables["pet"], first, days)
     analysis = analysis.join(pet, on="patient_id")
+    asked = study.analysis
     made = {
         "endpoints": derived.endpoints,
         "endpoint_variants": derived.variants,
@@ -97,7 +101,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "reported_differences": derived.differences,
         "treatment_course": course,
         "analysis_set": analysis,
-        "baseline": summarise_baseline(analysis),
+        **summarise_baseline(analysis, next(iter(asked.group_by), GROUP_BY), asked.covariates),
         "adtte": format_adtte(derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study),
         "adrs": format_adrs(
             tables["responses"], tables["best_responses"], known.patients["first_cycle"], study.study

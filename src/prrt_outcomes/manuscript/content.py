@@ -74,7 +74,7 @@ def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]
     exhibit = {"id": f"{kind}{counts[kind]}", "table": None, "figure": None}
     if not isinstance(one, dict):
         cut = _cut(one, shown)
-        measures = {"sources": [one.source], "measures": measure_columns(cut)}
+        measures = {"sources": one.sources, "measures": measure_columns(cut)}
         return exhibit | measures | {"caption": one.title, "table": cut}
     with Image.open(one["files"][0]) as picture:
         width = round(min(PAGE_CM[0], PAGE_CM[1] * picture.width / picture.height), 1)
@@ -84,17 +84,17 @@ def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]
 def _cut(table: PageTable, shown: list[dict]) -> PageTable:
     """A table without columns that are empty or left out; items of reporting with where their table is shown."""
     titles = [c.title for c in table.columns]
-    rows = [(place, list(cells)) for place, cells in table.rows]
+    rows = [list(row.cells) for row in table.rows]
     gone = CONTENTS["left_out"].get(table.source, ())
-    kept = [i for i, t in enumerate(titles) if t not in gone and any(as_words(cells[i]) for _, cells in rows)]
+    kept = [i for i, t in enumerate(titles) if t not in gone and any(as_words(cells[i]) for cells in rows)]
     if table.source == "reporting_items":
         at, where = titles.index("Table"), dict[object, list[str]]()
         for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
             mark = f'<span class="ref" data-key="{name}"></span>'
             where.setdefault(load_schema(source).title, []).append(mark)
-        for cells in (cells for _, cells in rows if cells[at] in where):
+        for cells in (cells for cells in rows if cells[at] in where):
             cells[at] += Markup(f" ({', '.join(where[cells[at]])})")
-    picked = tuple((place, [cells[i] for i in kept]) for place, cells in rows)
+    picked = tuple(r._replace(cells=[own[i] for i in kept]) for r, own in zip(table.rows, rows, strict=True))
     return replace(table, columns=tuple(table.columns[i] for i in kept), rows=picked)
 
 
@@ -104,11 +104,15 @@ def as_words(cell: object) -> str:
 
 
 def measure_columns(table: PageTable) -> list[float]:
-    """Widths of the columns in per cent: room for the longest word, more for long cells."""
+    """Widths of the columns in per cent: room for the longest word, numbers in one line, more for long texts."""
     weights = []
     for i, column in enumerate(table.columns):
-        texts = [column.title, *(as_words(cells[i]) for _, cells in table.rows)]
-        words, lengths = [word for text in texts for word in text.split(" ")], [len(text) for text in texts]
+        texts = [as_words(row.cells[i]) for row in table.rows]
+        words, lengths = (
+            [word for text in (column.title, *texts) for word in text.split(" ")],
+            [*map(len, texts), 1],
+        )
         long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
-        weights.append(max(1.1 * max(map(len, words)) + 2, min(max(lengths), 18) + 1, long))
+        whole = min(max(lengths), 26 if column.numeric else 20) + 2.5
+        weights.append(max(min(1.1 * max(map(len, words)), 26) + 2.5, whole, long))
     return [round(100 * weight / sum(weights), 1) for weight in weights]

@@ -12,7 +12,16 @@ local function field(code, shown)
     '</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
 end
 
+local function head(x)
+  for _, row in ipairs(x.head.rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.contents = cell.contents:walk{Plain = function(p) p.content = {pandoc.Strong(p.content)}; return p end}
+    end
+  end
+end
+
 local function caption(x)
+  if x.t == 'Table' then head(x) end
   local kind, s, n = parts(x.identifier)
   if not kind then return nil end
   local first = x.caption.long[1]
@@ -79,11 +88,27 @@ local function count_words(doc)
   end}
 end
 
+-- Letters that the fonts of LaTeX lack: raised digits and the blank of an indented row.
+local raised = {['\u{2070}'] = '0', ['\u{b9}'] = '1', ['\u{b2}'] = '2', ['\u{b3}'] = '3'}
+for n = 4, 9 do raised[utf8.char(0x2070 + n)] = tostring(n) end
+local signs = {['\u{2003}'] = '\\quad{}', ['\u{2009}'] = '\\,', ['\u{2212}'] = '$-$', ['\u{2265}'] = '$\\ge$', ['\u{2264}'] = '$\\le$'}
+local function letters(s)
+  local found = pandoc.Inlines{}
+  for _, code in utf8.codes(s.text) do
+    local c = utf8.char(code)
+    if raised[c] then found:insert(pandoc.Superscript(raised[c]))
+    elseif signs[c] then found:insert(pandoc.RawInline('latex', signs[c]))
+    else found:insert(pandoc.Str(c)) end
+  end
+  return found
+end
+
 local function content(x) return x.content end
 
 function Pandoc(doc)
   doc = count_words(doc:walk{Link = content, Strong = content})
   doc = doc:walk{Figure = caption, Table = caption, Span = span, Div = div, Image = image}
+  if FORMAT == 'latex' then doc = doc:walk{Str = letters} end
   if doc.meta.bibliography then doc = pandoc.utils.citeproc(doc) end
   doc.meta.bibliography, doc.meta.csl = nil, nil
   if typst then

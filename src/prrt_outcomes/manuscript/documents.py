@@ -10,16 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import openpyxl
-
-from prrt_outcomes.csv_cells import NEEDS_MARK
 from prrt_outcomes.errors import StepError, UsageError
-from prrt_outcomes.manuscript.content import as_words, compose
+from prrt_outcomes.manuscript.content import compose
 from prrt_outcomes.manuscript.names import fill_word_template
+from prrt_outcomes.manuscript.table_files import write_csv, write_workbook
 from prrt_outcomes.report.write import ReportTables, fill_template
 
 NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
@@ -80,6 +77,16 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
     program, sources = pypandoc.get_pandoc_path(), f"{FOLDER}/references.json"
     word = ("-t", "docx", "--reference-doc=house.docx", "--lua-filter=crossrefs.lua")
     cited = (f"--bibliography={sources}", "--csl=numbered.csl")
+    latex = (
+        "-t",
+        "latex",
+        "-s",
+        "-V",
+        "geometry:margin=2cm",
+        "-V",
+        "fontsize=10pt",
+        "--lua-filter=crossrefs.lua",
+    )
     typeset = ("-t", "typst-citations", "-s", "--lua-filter=crossrefs.lua", "-H", "head.typ", *cited)
     jobs = [
         ("manuscript.html", DOCX, *word, *cited),
@@ -87,6 +94,7 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
         ("legends.html", f"{FOLDER}/legends.docx", *word),
         (sources, f"{FOLDER}/references.bib", "-f", "csljson", "-t", "bibtex"),
         *((f"{e['id']}.html", f"{FOLDER}/{e['id']}.docx", *word) for e in tables),
+        *((f"{e['id']}.html", f"{FOLDER}/{e['id']}.tex", *latex) for e in tables),
     ]
 
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH)}
@@ -97,11 +105,9 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
 
     letters = str(distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf"))  # of the figures
     for e in tables:
-        cells = [[as_words(cell) for cell in row] for _, row in e["table"].rows]
-        heading = [column.title for column in e["table"].columns]
-        _write_sheet(
-            folder / FOLDER / f"{e['id']}.xlsx", e["id"], [[e["caption"]], heading, *cells, [e["table"].note]]
-        )
+        write_csv(folder / FOLDER / f"{e['id']}.csv", e["table"])
+        write_workbook(folder / FOLDER / f"{e['id']}.xlsx", e["id"], e["table"], e["measures"])
+        shutil.copyfile(folder / f"{e['id']}.html", folder / FOLDER / f"{e['id']}.html")
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))
@@ -113,18 +119,6 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
             set_pdf()
     except (subprocess.CalledProcessError, typst.TypstError) as error:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
-
-
-def _write_sheet(path: Path, title: str, rows: list[list[str]]) -> None:
-    """Write rows as texts into a workbook; one that begins as a formula stays a text, also when it is edited."""
-    book = openpyxl.Workbook()
-    book.active.title = title
-    for row in rows:
-        book.active.append(row)
-    for cell in chain.from_iterable(book.active.iter_rows()):
-        if cell.value is not None:
-            cell.data_type, cell.quotePrefix = "s", bool(NEEDS_MARK.match(cell.value))
-    book.save(path)
 
 
 def settle(path: Path, *, whole_rows: bool = False) -> None:

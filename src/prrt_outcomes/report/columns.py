@@ -1,6 +1,7 @@
 """Columns of a table on the page: a heading and how a row is shown under it, as `page_tables.yaml` lists them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,9 @@ def list_columns(name: str, words: Words, level: str = "") -> list[Column]:
     if listed is None:
         return of_schema(source, words)
     columns: list[Column] = []
-    for heading, kind in listed:
+    for heading, kind, *over in listed:
         made, *keys = kind.split()
+        before = len(columns)
         title = heading.format(level=level) or load_schema(source).field(keys[0]).title
         if made == "add":
             columns += words[keys[0]]
@@ -136,6 +138,10 @@ def list_columns(name: str, words: Words, level: str = "") -> list[Column]:
             columns.append(interval(title, tuple(keys[:3]), FORMS[made], *keys[3:]))
         else:
             columns.append(MAKERS[made](title, *keys))
+        named = {"spanner": over[0].format(level=level)} if over else {}
+        columns[before:] = [
+            replace(c, name=c.name or (keys[0] if keys else made), **named) for c in columns[before:]
+        ]
     return columns
 
 
@@ -154,9 +160,9 @@ def show_table(
     source = own.get("source", name)
     title = (own.get("title") or load_schema(source).title).format(**in_title)
     columns = list_columns(name, words or {}, level)
-    return page_table(
-        title, source, frame, columns, own.get("note", "") if note is None else note, most_open=most_open
-    )
+    note = own.get("note", "") if note is None else note
+    named = {"name": own.get("row", ""), "headings": own.get("headings", False)}
+    return page_table(title, source, frame, columns, note, most_open=most_open, **named)
 
 
 def of_schema(table: str, words: Words) -> list[Column]:

@@ -1,9 +1,11 @@
 """What a page is made of: numbers that know their row, tables, figures, chapters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -100,23 +102,54 @@ def tell(name: str, table: str, row: Mapping, level: str = "", /, **words: objec
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table on the page: heading, a row (a dict) to text, and whether it is set flush right."""
+    """A column of a table: heading, a row (a dict) to text, whether it is set flush right, the heading above that it
+    shares with its neighbours, and its name in `report_tables`."""
 
     title: str
     show: Callable[[dict], str | Number]
     numeric: bool = True
+    spanner: str = ""
+    name: str = ""
+
+
+class Row(NamedTuple):
+    """A row of a table: the words that find it in its file, its cells, its name in `report_tables` and how far it is
+    indented. The name of an indented row begins with that of its heading: `sex.female`."""
+
+    place: str
+    cells: list[str | Number]
+    name: str = ""
+    indent: int = 0
 
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table on the page with the file it comes from; a row is the words that find it there, and its cells."""
+    """A table with the file it comes from, those that it takes columns from too, and its name in `report_tables`."""
 
     title: str
     source: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[str, list[str | Number]], ...]
+    rows: tuple[Row, ...]
     note: str = ""
     open: bool = True
+    also: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Result tables that the table is made from."""
+        return (self.source, *self.also)
+
+    @property
+    def spanners(self) -> list[tuple[str, int]]:
+        """Headings above those of the columns with the number of columns that each spans; empty where there is none."""
+        runs = [(words, len(list(run))) for words, run in groupby(c.spanner for c in self.columns)]
+        return runs if any(words for words, _ in runs) else []
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether rows stand below others, so that their order cannot change."""
+        return any(row.indent for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -144,14 +177,38 @@ def page_table(
     note: str = "",
     *,
     most_open: int = 30,
+    name: str = "",
+    headings: bool = False,
 ) -> PageTable:
-    """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded."""
-    key = load_schema(source).key
-    rows = tuple(
-        (describe_row(source, row, key), [column.show(row) for column in columns])
-        for row in frame.to_dict("records")
-    )
-    return PageTable(title, source, tuple(columns), rows, note, 0 < len(rows) <= most_open)
+    """Make a table for the page from rows of a result table; one longer than `most_open` rows is folded.
+
+    `name` makes the names of the rows, such as `{term}.{level}`; with `headings` the first column is that of groups.
+    """
+    key, rows = load_schema(source).key, []
+    for row in frame.to_dict("records"):
+        words = {column: as_text(cell) for column, cell in row.items()} if name else {}
+        first, _, second = name.format(**words).partition(".")
+        own = f"{first}.{second}" if second not in ("", first) else first
+        cells = [column.show(row) for column in columns]
+        rows.append(Row(describe_row(source, row, key), cells, own, int("." in own)))
+    table = PageTable(title, source, tuple(columns), tuple(rows), note, 0 < len(rows) <= most_open)
+    return _head_groups(table) if headings else table
+
+
+def _head_groups(table: PageTable) -> PageTable:
+    """A table whose first column is a heading above the rows that share it; a group of one row is one line."""
+    rows: list[Row] = []
+    for name, group in groupby(table.rows, lambda row: row.name.partition(".")[0]):
+        own = list(group)
+        head = own[0].cells[0]
+        if len(own) == 1:
+            words = ", ".join(str(cell) for cell in own[0].cells[:2] if cell)
+            rows.append(own[0]._replace(cells=[words, *own[0].cells[2:]], indent=0, name=name))
+            continue
+        rows.append(Row("", [head, *[""] * (len(own[0].cells) - 2)], name))
+        rows += [row._replace(cells=row.cells[1:], indent=1) for row in own]
+    stub = replace(table.columns[1], title=table.columns[0].title, name="label", numeric=False)
+    return replace(table, columns=(stub, *table.columns[2:]), rows=tuple(rows))
 
 
 def join_words(words: Sequence[object]) -> Markup:

@@ -7,15 +7,14 @@ import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import Column, PageTable, as_text, tell
-from prrt_outcomes.report.summary_tables import show_share, spread_groups
+from prrt_outcomes.report.content import PageTable, as_text, tell
+from prrt_outcomes.report.summary_tables import list_publication_tables
 from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.response.criteria import NAMED
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.terms import (
     endpoint_titles,
     inside_sentence,
-    name_code,
     name_column,
     name_term,
 )
@@ -24,7 +23,7 @@ from prrt_outcomes.wording.terms import (
 def write_endpoints(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, list[PageTable]]:
     """Paragraphs and tables of the chapter: the patients, and each endpoint as an estimand in one sentence."""
     estimands = tables["estimands"]
-    shown = [baseline_table(tables["baseline"])] if len(tables["baseline"]) else []
+    shown = list_publication_tables("baseline", tables, study)
     if estimands.empty:
         return [], shown
     titles = {c.name: c.title or name_term(c.name) for c in study.response.definitions}
@@ -54,27 +53,6 @@ def _describe_scans(tests: pd.DataFrame) -> list:
         tell("unequal_scans", "scan_interval_test", row, group=inside_sentence(name_column(row["group_by"])))
         for row in pick_rows(tests, verdict="differ").to_dict("records")
     ]
-
-
-def baseline_table(baseline: pd.DataFrame) -> PageTable:
-    """Patients at baseline: a row a term and level, a column for all patients and for each tumour group."""
-    columns = [
-        *col.texts({"Characteristic": "term"}, name_column),
-        Column(
-            "Level",
-            lambda r: "median (quartiles)" if r["level"] == "value" else name_code(r["term"], r["level"]),
-            False,
-        ),
-    ]
-    note = "Patients (share of all in the column), or median (quartiles)."
-    return spread_groups("Patients at baseline", "baseline", baseline, columns, _show_characteristic, note)
-
-
-def _show_characteristic(row: dict) -> str:
-    if pd.isna(row["median"]):
-        return show_share(row)
-    reach = numbers.format_range(row["lower_quartile"], row["upper_quartile"])
-    return f"{numbers.format_number(row['median'])} ({reach})"
 
 
 def name_criteria(sentence: str, titles: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from prrt_outcomes.cohort.problem_places import KINDS, SEVERITIES
 from prrt_outcomes.errors import STUDY_FILE
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.columns import name_table, name_variable, spell_first
-from prrt_outcomes.report.content import Column, PageTable
+from prrt_outcomes.report.content import Column, PageTable, Row
 from prrt_outcomes.report.write import fill_template
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.schema import list_tables, load_schema
@@ -194,7 +194,7 @@ def _show(
     title: str, source: str, rows: Sequence[Mapping], columns: Sequence[Column], note: str = ""
 ) -> PageTable:
     """A table of the page with the file that its numbers stand in."""
-    cells = tuple(("", [column.show(dict(row)) for column in columns]) for row in rows)
+    cells = tuple(Row("", [column.show(dict(row)) for column in columns]) for row in rows)
     return PageTable(title, source, tuple(columns), cells, note)
 
 

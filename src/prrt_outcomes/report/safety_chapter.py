@@ -82,13 +82,8 @@ def _show_value(row: dict) -> str:
 
 
 def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[PageTable]]:
-    """Sentences on adverse events, and a row for each term: any grade, grade 3 or worse, related, rate, late."""
-    if rates.empty:
-        return [], []
-    keys = ["term_group", "term", "period", "grade_at_least", "related"]
-    found = {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
-
-    paragraphs = []
+    """Sentences on adverse events, and their table."""
+    found, paragraphs = _find_rates(rates), []
     for term, words in (
         ("any", "an adverse event"),
         ("myeloid_neoplasm", MYELOID),
@@ -101,6 +96,20 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
             reach = numbers.format_range(row["rate_low"], row["rate_high"], numbers.format_rate)
             named = {"w": words, "which": which, "ci": reach}
             paragraphs.append(tell("adverse_event", "adverse_event_rates", row, level, **named))
+    return paragraphs, tabulate_adverse_events(rates, level)
+
+
+def _find_rates(rates: pd.DataFrame) -> dict[tuple[str, ...], dict]:
+    keys = ["term_group", "term", "period", "grade_at_least", "related"]
+    return {tuple(str(row[key]) for key in keys): row for row in rates.to_dict("records")}
+
+
+def tabulate_adverse_events(rates: pd.DataFrame, level: str) -> list[PageTable]:
+    """A row for each group of terms and term: any grade, grade 3 or worse, related, rate, late, of all patients."""
+    rates = pick_rows(rates, group_by="all")
+    if rates.empty:
+        return []
+    found = _find_rates(rates)
 
     def count(*place: str) -> Callable[[dict], str]:
         def show(row: dict) -> str:
@@ -117,7 +126,7 @@ def _write_adverse_events(rates: pd.DataFrame, level: str) -> tuple[list, list[P
     }  # fmt: skip
     rows = pick_rows(rates, period="any", grade_at_least="1", related="any")
     total = numbers.format_count(rates["total"].max())
-    return paragraphs, [col.show_table("adverse_event_rates", rows, level, shows, total=total)]
+    return [col.show_table("adverse_event_rates", rows, level, shows, total=total)]
 
 
 def _split_adverse_events(rates: pd.DataFrame, level: str) -> list[PageTable]:
@@ -186,11 +195,11 @@ def _format_rare(share: float) -> str:
 
 
 def _name_event(row: dict) -> str:
-    """A term under its group; our groups in words, terms as the registry writes them."""
+    """Our groups in words, terms as the registry writes them."""
     term = str(row["term"])
     if term == "any":
         return "Any adverse event"
-    return spell_name(term) if term == row["term_group"] else f"\u2003{term}"
+    return spell_name(term) if term == row["term_group"] else term
 
 
 def _name_analyte(code: str) -> str:

@@ -28,7 +28,7 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     if delivery.empty:
         return [], []
     known = {str(row["item"]): row for row in delivery.to_dict("records") if pd.notna(row["value"])}
-    shown = {item: _show(row, limits=not is_share(item)) for item, row in known.items()}
+    shown = {item: show_delivery(row, limits=not is_share(item)) for item, row in known.items()}
     reasons = [
         say("{w} {p}", w=item.removeprefix(STOPPED).replace("_", " "), p=shown[item])
         for item, row in known.items()
@@ -40,7 +40,7 @@ def write_treatment(tables: Mapping[str, pd.DataFrame], study) -> tuple[list, li
     words: dict = {
         key: lambda row, key=key: numbers.format_percent(row[key]) for key in ("proportion", "low", "high")
     }
-    words |= {"share": _show, "item": lambda row: _name_condition(row["item"])}
+    words |= {"share": show_delivery, "item": lambda row: _name_condition(row["item"])}
     listed = {SOURCE: delivery} | {name: tables[name] for name in ("cycle_eligibility", "monitoring")}
     found = [col.show_table(name, rows, words=words, most_open=0) for name, rows in listed.items()]
     groups = _list_groups(tables[SOURCE])
@@ -57,7 +57,7 @@ def _drop_unknown_conditions(delivery: pd.DataFrame) -> pd.DataFrame:
     return delivery[~conditions.isin(nothing) | items.str.endswith("_unknown")]
 
 
-def _show(row: Mapping, *, limits: bool = True) -> Number | str:
+def show_delivery(row: Mapping, *, limits: bool = True) -> Number | str:
     """Share with its interval, or median with its quartiles, as a number that leads to its row."""
     if row["n"] == 0 and pd.isna(row["value"]):
         return "not known"
@@ -82,7 +82,7 @@ def _list_groups(table: pd.DataFrame) -> PageTable:
     rows: dict[tuple[str, str], dict] = {}
     for row in table[table["group_by"].isin(["centre_id", "treatment_years"])].to_dict("records"):
         place = {"group_by": row["group_by"], "group": row["group"]}
-        rows.setdefault((row["group_by"], row["group"]), place)[str(row["item"])] = _show(row)
+        rows.setdefault((row["group_by"], row["group"]), place)[str(row["item"])] = show_delivery(row)
     columns = [col.group(), *(Column(name_item(item), _show_item(item)) for item in BY_GROUP)]
     note = "Medians (quartiles) of known values; years are those of the first cycle."
     return page_table(

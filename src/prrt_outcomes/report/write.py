@@ -25,7 +25,7 @@ from prrt_outcomes.report.quality_of_life_chapter import write_quality_of_life
 from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
-from prrt_outcomes.report.summary_tables import SUMMARY_TABLES
+from prrt_outcomes.report.summary_tables import PUBLICATION_TABLES, list_publication_tables
 from prrt_outcomes.report.survival_chapter import write_survival
 from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.report.warnings_chapter import write_warnings
@@ -132,14 +132,16 @@ def select_for_report(
         wanted = pattern.format(**names)
         found = [f for f in chapter.figures if f["image"] and fnmatchcase(f["name"], wanted)]
         figures += found[:1]
-    made = SUMMARY_TABLES[chapter.name](tables, study) if chapter.name in SUMMARY_TABLES else None
-    kept = [next((t for t in chapter.tables if t.source == name), None) for name in chosen.get("tables", ())]
+    shown, edits = [], study.report_tables
+    for name in sorted(chosen.get("tables", ()), key=lambda n: edits[n].place if n in edits else 0):
+        made = [t for t in chapter.tables if t.source == name][:1]
+        shown += list_publication_tables(name, tables, study) if name in PUBLICATION_TABLES else made
     return replace(
         chapter,
         title=chosen.get("title", chapter.title),
         paragraphs=chapter.paragraphs[: chosen.get("paragraphs", 0)],
         figures=tuple(figures),
-        tables=tuple(replace(table, open=True) for table in (made, *kept) if table),
+        tables=tuple(replace(table, open=True) for table in shown),
         methods=(),
     )
 

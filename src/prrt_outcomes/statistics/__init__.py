@@ -22,5 +22,5 @@ __getattr__, __dir__ = expose(
     risk_table="compute_risk_table flag_at_risk",
     standardisation="fit_standardised_survival",
     turnbull="fit_turnbull",
-    weights="compute_balance compute_effective_sample_size compute_propensity_weights draw_weights",
+    weights="compute_balance compute_distance compute_effective_sample_size compute_propensity_weights draw_weights",
 )

@@ -114,6 +114,35 @@ def compute_balance(
     )
 
 
+def compute_distance(in_first: np.ndarray, values: pd.Series) -> tuple[float, str]:
+    """Standardised difference of two groups in one covariate, at least 0, and its status.
+
+    in_first : (n,) group of each row
+    values : (n,) a number, or a category whose levels count together; a missing value is left out
+    Of a number |m1 - m0| / sqrt((s1^2 + s0^2) / 2); of a category sqrt(d' S^-1 d) with the differences d of the shares
+    of all levels but one and the mean S of their multinomial covariances (Yang and Dalton 2012, SAS Global Forum,
+    paper 335). ``too_few`` for fewer than two known values in a group; ``not_estimable`` where a difference has no
+    variance in either group.
+
+    >>> compute_distance(np.array([True] * 4 + [False] * 4), pd.Series(list("aaabbbba")))
+    (1.1547005383792515, 'ok')
+    """
+    known = values.notna().to_numpy()
+    first, text = np.asarray(in_first, dtype=bool)[known], values[known]
+    if min(first.sum(), (~first).sum()) < 2:
+        return np.nan, "too_few"
+    is_number = pd.api.types.is_numeric_dtype(text) and not pd.api.types.is_bool_dtype(text)
+    levels = None if is_number else pd.get_dummies(text.astype(str), drop_first=True)
+    matrix = (text.to_frame() if levels is None else levels).to_numpy(dtype=float)
+    gap = matrix[first].mean(axis=0) - matrix[~first].mean(axis=0)
+    parts = [np.cov(matrix[side], rowvar=False, ddof=int(is_number)) for side in (first, ~first)]
+    spread = np.atleast_2d(sum(parts) / 2) if matrix.shape[1] else np.zeros((0, 0))
+    inverse = np.linalg.pinv(spread, hermitian=True) if spread.size else spread
+    if not np.allclose(spread @ inverse @ gap, gap, atol=1e-9):
+        return np.nan, "not_estimable"
+    return float(np.sqrt(max(gap @ inverse @ gap, 0.0))), "ok"
+
+
 def _moments(values, known, in_cohort, weights):
     """Sum of weights, mean and n-1 variance of cohort and control: (2, p) each, nan where there is none."""
     out = []

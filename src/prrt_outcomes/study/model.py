@@ -67,6 +67,32 @@ class FigureSettings(base.Section):
     """Columns of a page (89, 120 or 183 mm; 85, 120 or 170 in the styles of journals), or a width in mm."""
 
 
+class TableParts(base.Section):
+    """Rows or columns of a table of report and manuscript, named by their code or as the table shows them."""
+
+    drop: tuple[str, ...] = Field((), description="What is left out; a heading with all rows below it.")
+    rename: dict[str, base.Title] = Field(
+        default_factory=dict, description="What is shown under another name."
+    )
+    order: tuple[str, ...] = Field((), description="What stands first, in this order; the others follow.")
+
+
+class TableEdits(base.Section):
+    """What a study changes in one table of report and manuscript."""
+
+    drop: bool = Field(False, description="The table is not shown.")
+    title: base.Title = Field("", description="Its title.")
+    place: base.Whole = Field(0, ge=-100, le=100, description="Tables of a section stand in this order.")
+    rows: TableParts = Field(default_factory=TableParts, description="Rows, such as `sex` or `sex.female`.")
+    columns: TableParts = Field(default_factory=TableParts, description="Columns; the first one stays.")
+
+
+PublicationTable = Literal[
+    "baseline", "delivery", "response", "lesions", "survival", "cox", "responders", "controls", "adverse_events",
+    "laboratory_shift",
+]  # fmt: skip
+
+
 class DisclosureSettings(base.Section):
     """What a release may show."""
 
@@ -225,6 +251,8 @@ class Study(base.Section):
     """Visits and deterioration of quality of life."""
     figures: FigureSettings = Field(default_factory=FigureSettings)
     """Formats and style of the figures."""
+    report_tables: dict[PublicationTable, TableEdits] = Field(default_factory=dict)
+    """Tables of report and manuscript, of which rows and columns are dropped, renamed and ordered."""
     disclosure: DisclosureSettings = Field(default_factory=DisclosureSettings)
     """What a release may show."""
 

@@ -209,15 +209,27 @@ def test_the_word_file_has_live_captions_references_heading_rows_and_words_for_p
 def test_no_cell_of_a_workbook_is_a_formula(tmp_path):
     import openpyxl
 
-    from prrt_outcomes.manuscript.documents import _write_sheet
+    from prrt_outcomes.manuscript.table_files import write_csv, write_workbook
+    from prrt_outcomes.report.content import Column, PageTable, Row
 
     hostile = ["=1+1", "=cmd|'/C calc'!A", "+1+", "@SUM(1)", "-2+3", "\t=1", "'"]
-    _write_sheet(tmp_path / "t.xlsx", "Table1", [["A caption"], hostile, ["1", "-2.5", ""]])
+    columns = tuple(Column(str(i), str, spanner="Two" if i in (1, 2) else "") for i in range(7))
+    rows = (Row("", hostile, "a"), Row("", ["1", "0.50", "<0.001", *[""] * 4], "a.b", 1))
+    table = PageTable("=Title", "cox", columns, rows, "=Note")
+    write_workbook(tmp_path / "t.xlsx", "Table1", table, [10.0] * 7)
     sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["Table1"]
-    assert [[cell.value for cell in row] for row in sheet.iter_rows()][1] == hostile
-    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
-    assert all(cell.quotePrefix for cell in sheet[2])
-    assert not any(cell.quotePrefix for cell in (*sheet[1], *sheet[3]))
+    assert [cell.value for cell in sheet[4]] == hostile
+    assert {cell.data_type for cell in sheet[4]} == {"s"}
+    assert all(cell.quotePrefix for cell in (*sheet[4], sheet["A1"], sheet["A6"]))
+    assert [(cell.value, cell.number_format) for cell in sheet[5]][:2] == [(1, "0"), (0.5, "0.00")]
+    assert sheet["A5"].alignment.indent == 1
+    assert (sheet.freeze_panes, sheet.print_title_rows) == ("B4", "$2:$3")
+    assert {str(cells) for cells in sheet.merged_cells.ranges} == {"A1:G1", "B2:C2", "A6:G6"}
+    write_csv(tmp_path / "t.csv", table)
+    first, one, other = (tmp_path / "t.csv").read_text("utf-8-sig").splitlines()
+    assert first == "0,Two: 1,Two: 2,3,4,5,6"
+    assert one.startswith("'=1+1,'=cmd|'/C calc'!A,'+1+,")
+    assert other == "'=1+1: 1,0.50,<0.001,,,,"
 
 
 @with_libraries

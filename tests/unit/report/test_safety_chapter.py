@@ -47,7 +47,7 @@ def test_creatinine_by_both_rules_and_by_the_higher(tables, study, plain):
         "Patients with creatinine of grade 2 or worse: 12 of 399 over the upper limit alone, 20 of 386 over the "
         "baseline alone and 21 of 399 by the higher of both, which is the CTCAE grade."
     )
-    assert [cells[0] for _, cells in table.rows] == [
+    assert [cells[0] for _, cells, *_ in table.rows] == [
         "Creatinine, over the upper limit alone",
         "Creatinine, over the baseline alone",
         "Creatinine",
@@ -99,7 +99,7 @@ def test_severe_events_and_neoplasms_by_radionuclide_and_retreatment_and_crises(
     crisis = [words for words in map(plain, paragraphs) if "crisis" in words]
     assert [words[:44] for words in crisis] == ["1 of 4 patients had a carcinoid crisis from "]
     table = next(table for table in shown if "radionuclide" in table.title)
-    assert [list(cells[:3]) for _, cells in table.rows] == [
+    assert [list(cells[:3]) for _, cells, *_ in table.rows] == [
         ["Any adverse event, grade 3 or worse", "¹⁷⁷Lu", "3/4"],
         ["Any adverse event, grade 3 or worse", "Retreatment", "3/4"],
         ["Myeloid neoplasm", "¹⁷⁷Lu", "2/4"],

@@ -6,6 +6,7 @@ import pytest
 
 from prrt_outcomes.statistics.weights import (
     compute_balance,
+    compute_distance,
     compute_effective_sample_size,
     compute_propensity_weights,
     draw_weights,
@@ -105,3 +106,34 @@ def test_counts_add_up_within_each_stratum():
 def test_each_patient_is_drawn_as_often_as_a_binomial_count():
     weights = np.concatenate(list(draw_weights(50, 4000, seed=1)))
     assert weights.var() == pytest.approx(1 - 1 / 50, abs=0.02)
+
+
+def test_a_distance_of_two_levels_is_that_of_their_shares():
+    first = np.array([True] * 10 + [False] * 10)
+    values = pd.Series(["a"] * 3 + ["b"] * 7 + ["a"] * 6 + ["b"] * 4)
+    distance, status = compute_distance(first, values)
+    assert distance == pytest.approx(0.3 / np.sqrt((0.3 * 0.7 + 0.6 * 0.4) / 2))
+    assert status == "ok"
+
+
+def test_a_distance_of_three_levels_does_not_depend_on_the_level_left_out():
+    first = np.array([True] * 10 + [False] * 20)
+    values = pd.Series(list("aaabbbbccc") + list("aaaaaaaaabbbbccccccc"))
+    one, other = np.array([0.3, 0.4]), np.array([0.45, 0.2])
+    spread = (
+        sum(np.diag(p) - np.outer(p, p) for p in (one, other)) / 2
+    )  # of levels a and b; the function leaves out a
+    expected = np.sqrt((one - other) @ np.linalg.solve(spread, one - other))
+    assert compute_distance(first, values)[0] == pytest.approx(expected)
+    ages = pd.Series(np.arange(30.0)).where(np.arange(30) != 4)
+    known = ages.drop(4)
+    gap = known[first[known.index]].mean() - known[~first[known.index]].mean()
+    variance = (known[first[known.index]].var() + known[~first[known.index]].var()) / 2
+    assert compute_distance(first, ages)[0] == pytest.approx(abs(gap) / np.sqrt(variance))
+
+
+def test_a_distance_that_is_none_has_a_status():
+    first = np.array([True, True, True, False, False, False])
+    assert compute_distance(first, pd.Series(list("aaabbb")))[1] == "not_estimable"
+    assert compute_distance(first, pd.Series(list("aaaaaa"))) == (0.0, "ok")
+    assert compute_distance(first, pd.Series([1.0, np.nan, np.nan, 2.0, 3.0, 4.0]))[1] == "too_few"

@@ -104,7 +104,7 @@ function sortBy(table, place, button) {
 
 function saveTable(table, name) {
   const quote = (cell) => '"' + cell.textContent.trim().replaceAll('"', '""').replace(/^[=+@-](?!\d)/, "'$&") + '"';
-  const lines = [...table.rows].map((row) => [...row.cells].map(quote).join(","));
+  const lines = [...table.rows].map((row) => [...row.cells].map((cell) => quote(cell) + ",".repeat(cell.colSpan - 1)).join(","));
   const link = make("a", { download: name, href: URL.createObjectURL(new Blob(["\ufeff" + lines.join("\r\n")], { type: "text/csv" })) }, document.body);
   link.click();
   link.remove();
@@ -112,7 +112,7 @@ function saveTable(table, name) {
 
 for (const figure of document.querySelectorAll("figure.curves")) drawCurves(figure);
 for (const table of document.querySelectorAll("details.table table")) {
-  [...table.tHead.rows[0].cells].forEach((cell, place) => {
+  if (!table.classList.contains("grouped")) [...table.tHead.rows[0].cells].forEach((cell, place) => {
     const title = cell.textContent;
     cell.textContent = "";
     const button = make("button", { type: "button", class: "sort" }, cell, title);

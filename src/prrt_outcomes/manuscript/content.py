@@ -60,7 +60,11 @@ def compose(results: Path, study) -> dict:
             "tiles": tiles,
             "exhibits": shown,
         },
-        **{"limits": describe_limits(tables["objections"]), "counts": counts, "bibliography": Bibliography()},
+        **{
+            "limits": describe_limits(tables["objections"], study),
+            "counts": counts,
+            "bibliography": Bibliography(),
+        },
     }
 
 
@@ -92,10 +96,12 @@ def _cut(table: PageTable, shown: list[dict]) -> PageTable:
         for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
             mark = f'<span class="ref" data-key="{name}"></span>'
             where.setdefault(load_schema(source).title, []).append(mark)
-        for cells in (cells for cells in rows if cells[at] in where):
-            cells[at] += Markup(f" ({', '.join(where[cells[at]])})")
+        for cells in rows:
+            cells[titles.index("Chapter")] = CONTENTS["items"][str(cells[0]).split()[0]][str(cells[1])]
+            cells[at] += Markup(f" ({', '.join(where[cells[at]])})") if cells[at] in where else ""
     picked = tuple(r._replace(cells=[own[i] for i in kept]) for r, own in zip(table.rows, rows, strict=True))
-    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=picked)
+    columns = (replace(table.columns[i], title=titles[i].replace("Chapter", "Section")) for i in kept)
+    return replace(table, columns=tuple(columns), rows=picked)
 
 
 def as_words(cell: object) -> str:
@@ -114,5 +120,6 @@ def measure_columns(table: PageTable) -> list[float]:
         )
         long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
         whole = min(max(lengths), 26 if column.numeric else 20) + 2.5
-        weights.append(max(min(1.1 * max(map(len, words)), 26) + 2.5, whole, long))
+        most = 26 if len(table.columns) < 10 else 12  # of many columns long headings are parted
+        weights.append(max(min(1.1 * max(map(len, words)), most) + 2.5, whole, long))
     return [round(100 * weight / sum(weights), 1) for weight in weights]

@@ -20,6 +20,23 @@ local function head(x)
   end
 end
 
+-- A table of many columns and its note have pages of their own that lie on their side.
+local function turned(d)
+  local before, after = pandoc.Blocks{}, pandoc.Blocks{}
+  local function section(size)
+    return pandoc.RawBlock('openxml', '<w:p><w:pPr><w:sectPr><w:pgSz ' .. size .. '/></w:sectPr></w:pPr></w:p>')
+  end
+  local set = '#set page(flipped: %s)\n#show table.cell: set text(size: %spt, hyphenate: %s)'
+  if docx then
+    before:insert(section('w:w="11906" w:h="16838"'))
+    after:insert(section('w:w="16838" w:h="11906" w:orient="landscape"'))
+  elseif typst then
+    before:insert(pandoc.RawBlock('typst', set:format('true', '6.5', 'true')))
+    after:insert(pandoc.RawBlock('typst', set:format('false', '7.5', 'false')))
+  end
+  return before .. d.content .. after
+end
+
 local function caption(x)
   if x.t == 'Table' then head(x) end
   local kind, s, n = parts(x.identifier)
@@ -50,6 +67,7 @@ local function span(s)
 end
 
 local function div(d)
+  if d.classes:includes('wide') then return turned(d) end
   if d.classes:includes('newpage') then
     if docx then return pandoc.RawBlock('openxml', '<w:p><w:r><w:br w:type="page"/></w:r></w:p>') end
     if typst then return pandoc.RawBlock('typst', '#pagebreak(weak: true)') end

@@ -22,6 +22,8 @@ from prrt_outcomes.report.write import ReportTables, fill_template
 NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
 EPOCH = 1577836800  # 2020-01-01: the same tables give the same bytes
 ROW = re.compile(rb"<w:tr>(?!\s*<w:trPr)")
+SECTION = re.compile(rb"<w:sectPr>(<w:pgSz [^>]*/>)</w:sectPr>")  # of crossrefs.lua: page size alone
+SHARED = re.compile(rb"<w:(?:footerReference|pgMar) [^>]*/>")  # what the last section has beside it
 DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
 
@@ -128,5 +130,9 @@ def settle(path: Path, *, whole_rows: bool = False) -> None:
     with zipfile.ZipFile(path, "w") as new:
         for name, content in parts.items():
             same = ROW.sub(b"<w:tr><w:trPr><w:cantSplit/></w:trPr>", content) if whole_rows else content
+            footer, *margins = SHARED.findall(same) or [b""]
+            same = SECTION.sub(
+                lambda size: b"".join((b"<w:sectPr>", footer, size[1], *margins, b"</w:sectPr>")), same
+            )
             same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", same) if name.endswith("core.xml") else same
             new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), same, zipfile.ZIP_DEFLATED)

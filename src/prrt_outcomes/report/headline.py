@@ -77,14 +77,16 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
     return Tile("Patients", total, words, sentence=True)
 
 
-def describe_limits(objections: pd.DataFrame) -> Markup:
+def describe_limits(objections: pd.DataFrame, study) -> Markup:
     """What limits the results first: the answers to some of the objections."""
     known = objections[
         ~objections["answer"].astype("string").eq("not_answered") & objections["sentence"].notna()
     ]
     found = dict(zip(known["objection"].astype(str), known["sentence"].astype(str), strict=True))
     words = [col.spell_first(found[name]) for name in LIMITS if name in found]
-    return Markup(" ").join(["Treatment was not allocated at random.", *map(escape, words)])
+    registry = "Treatment was not allocated at random."
+    first = registry if "cycles" in study.tables else "The data do not say how treatment was allocated."
+    return Markup(" ").join([first, *map(escape, words)])
 
 
 def _describe_setting(quality: pd.DataFrame) -> Markup:

@@ -252,9 +252,11 @@ def _tabulate_cox(tables: Tables, study) -> list[PageTable]:
             for what, show in {"events": _show_events, "ratio": _show_model, "p_value": _show_model_p}.items()
             for end in ("", "_adjusted")
         } | {"level": lambda row: name_code(row["term"], row["level"]) if row["level"] else ""}
-        shown.append(
-            col.show_table("cox_in_short", frame, level, shows, endpoint=name_endpoint(endpoint, titles))
-        )
+        note = str(col.PAGE_TABLES["cox_in_short"]["note"])
+        if frame[["status", "status_adjusted"]].eq("few_events").any(axis=None):
+            note += f" In part {numbers.describe_status('few_events')}."
+        named = name_endpoint(endpoint, titles)
+        shown.append(col.show_table("cox_in_short", frame, level, shows, note=note, endpoint=named))
     return shown
 
 

@@ -155,7 +155,7 @@ def render_page(tables: Mapping[str, pd.DataFrame], chapters: list[Chapter], stu
         cutoff=format_date(study.data_cutoff),
         headline=build_headline(tables, study),
         curves=[] if whole else list_curves(tables, study),
-        limits="" if whole else describe_limits(tables["objections"]),
+        limits="" if whole else describe_limits(tables["objections"], study),
         chapters=chapters,
         losses=attrition_table(tables["attrition"], study),
         stages=stage_table(tables["stages"] if whole else _list_missing(tables["stages"])),

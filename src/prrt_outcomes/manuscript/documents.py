@@ -130,9 +130,7 @@ def settle(path: Path, *, whole_rows: bool = False) -> None:
     with zipfile.ZipFile(path, "w") as new:
         for name, content in parts.items():
             same = ROW.sub(b"<w:tr><w:trPr><w:cantSplit/></w:trPr>", content) if whole_rows else content
-            footer, *margins = SHARED.findall(same) or [b""]
-            same = SECTION.sub(
-                lambda size: b"".join((b"<w:sectPr>", footer, size[1], *margins, b"</w:sectPr>")), same
-            )
+            footer, margins = [*SHARED.findall(same), b"", b""][:2]
+            same = SECTION.sub(rb"<w:sectPr>" + footer + rb"\g<1>" + margins + rb"</w:sectPr>", same)
             same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", same) if name.endswith("core.xml") else same
             new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), same, zipfile.ZIP_DEFLATED)

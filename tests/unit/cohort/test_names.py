@@ -28,6 +28,9 @@ OWN |= {
     f"treatment.eligibility.conditions.*.{key}"
     for key in ("item", "unit", "source", "verified_by", "verified_where")
 }
+OF_TABLES = ("drop.*", "rename.~", "rename.*", "order.*")  # held against the tables where these are made
+OWN |= {f"report_tables.*.{part}.{key}" for part in ("rows", "columns") for key in OF_TABLES}
+OWN |= {"report_tables.*.title"}
 OF_CONTROLS = {f"controls.*.{key}" for key in ("arm", "endpoint", "negative_control", "source")}
 OF_CONTROLS |= {"controls.*.baseline.*.covariate", "controls.*.baseline.*.level"}
 TABLES = {

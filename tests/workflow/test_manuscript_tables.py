@@ -20,7 +20,12 @@ missing = [name for name in ("pypandoc", "typst", "docxtpl") if find_spec(name) 
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 NUMBER = re.compile(r"[<>]?\d[\d.\u2009]*%?")
 FORMS = [numbers.format_number, numbers.format_percent, numbers.format_ratio, numbers.format_count]
-FORMS += [numbers.format_p_value, numbers.format_short, numbers.format_rate, lambda x: numbers.format_number(x, 2)]
+FORMS += [
+    numbers.format_p_value,
+    numbers.format_short,
+    numbers.format_rate,
+    lambda x: numbers.format_number(x, 2),
+]
 FORMS += [lambda x: numbers.format_percent(x, 1), lambda x: numbers.format_number(x, 0)]
 LABELS = re.compile(r"\(n\s=\s|G3|CI \d|\d+ months|NETTER-1|RADIANT-\d|\d+ mg|1 \(reference\)")
 
@@ -34,15 +39,14 @@ def write_every_way(row: dict) -> set[str]:
 
 def find_rows(tables, table, row, column) -> list[dict]:
     """Rows of the result tables that a cell can come from: by the names of its row and column, else by its place."""
-    found = []
+    found, parts = [], set(row.name.split(".", 1))
     for source in table.sources:
         groups = set(tables[source]["group"].astype(str)) if "group" in tables[source] else set()
+        key, place = load_schema(source).key, row.place.partition(": ")[2]
         for one in tables[source].to_dict("records"):
-            cells = {str(cell) for cell in one.values()}
-            named = set(row.name.split(".", 1)) <= cells or row.name.split(".")[-1] == "value"
-            if row.name and named and (column.name not in groups or str(one["group"]) == column.name):
-                found.append(one)
-            elif not row.name and describe_cells(one, load_schema(source).key) == row.place.partition(": ")[2]:
+            named = parts <= {str(cell) for cell in one.values()} or row.name.endswith(".value")
+            own = named and (column.name not in groups or str(one["group"]) == column.name)
+            if own if row.name else describe_cells(one, key) == place:
                 found.append(one)
     return found
 
@@ -58,7 +62,13 @@ def check_numbers(results: Path, study) -> int:
             for column, cell in list(zip(table.columns, row.cells, strict=True))[1:]:
                 shown = set(NUMBER.findall(LABELS.sub("", as_words(cell)))) if column.numeric else set()
                 ways = {way for one in find_rows(tables, table, row, column) for way in write_every_way(one)}
-                assert shown <= ways, (table.name, row.name, column.name, as_words(cell), sorted(shown - ways))
+                assert shown <= ways, (
+                    table.name,
+                    row.name,
+                    column.name,
+                    as_words(cell),
+                    sorted(shown - ways),
+                )
                 n += len(shown)
     return n
 

@@ -256,8 +256,23 @@ def _tabulate_cox(tables: Tables, study) -> list[PageTable]:
         if frame[["status", "status_adjusted"]].eq("few_events").any(axis=None):
             note += f" In part {numbers.describe_status('few_events')}."
         named = name_endpoint(endpoint, titles)
-        shown.append(col.show_table("cox_in_short", frame, level, shows, note=note, endpoint=named))
+        table = col.show_table("cox_in_short", frame, level, shows, note=note, endpoint=named)
+        whole = frame.groupby("term")[["term_p_value", "term_p_value_adjusted"]].first()
+        shown.append(_add_term_p_values(table, whole))
     return shown
+
+
+def _add_term_p_values(table: PageTable, whole: pd.DataFrame) -> PageTable:
+    """The p-value of all levels together beside the heading of a covariate."""
+    places = [i for i, column in enumerate(table.columns) if column.name.startswith("p_value")]
+    rows = []
+    for row in table.rows:
+        cells = list(row.cells)
+        if row.name in whole.index and not any(cells[1:]):
+            for place, p_value in zip(places, whole.loc[row.name], strict=True):
+                cells[place] = numbers.format_p_value(p_value)
+        rows.append(row._replace(cells=cells))
+    return replace(table, rows=tuple(rows))
 
 
 def _show_events(row: dict, end: str) -> str:

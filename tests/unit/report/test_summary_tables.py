@@ -75,6 +75,7 @@ def test_baseline_stands_under_headings_with_what_is_unknown_and_the_difference_
 def test_cox_models_stand_beside_each_other_with_their_reference(tables):
     ratio = {"hazard_ratio": 0.512, "hazard_ratio_low": 0.3, "hazard_ratio_high": 0.9, "p_value": 0.0194}
     row = {"endpoint": "pfs", "term": "sex", "level": "male", "reference": "female", "status": "ok"}
+    row |= {"term_p_value": 0.031}
     sizes = {
         "n": 30,
         "events": 12,
@@ -88,7 +89,7 @@ def test_cox_models_stand_beside_each_other_with_their_reference(tables):
     (table,) = list_publication_tables("cox", tables(cox=[alone, together]), make_study())
     assert table.spanners == [("", 1), ("Univariable", 3), ("Multivariable", 3)]
     assert read(table) == {
-        "sex": ["Sex", *[""] * 6],
+        "sex": ["Sex", "", "", "0.031", "", "", "0.031"],
         "sex.female": ["Female", "41/50", "1 (reference)", "", "41/50", "1 (reference)", ""],
         "sex.male": [
             "Male",

@@ -128,8 +128,8 @@ def list_modules() -> list[str]:
 
 
 def list_run_modules() -> list[str]:
-    """Our modules that make results: all but the commands, the simulation and the adoption of files."""
-    others = (f"{PACKAGE}.cli", f"{PACKAGE}.simulate", f"{PACKAGE}.adopt")
+    """Our modules that make results: all but the commands, the simulation, the adoption of files and comparisons."""
+    others = tuple(f"{PACKAGE}.{name}" for name in ("cli", "simulate", "adopt", "compare"))
     return [name for name in list_modules() if not name.startswith(others)]
 
 

@@ -56,6 +56,7 @@ ORDER = (
     "adopt",
     "steps",
     "run_crate",
+    "compare",
     "cli",
 )
 STRANGERS = {

@@ -121,7 +121,10 @@ def simulate(arguments: argparse.Namespace) -> int:
 
     folder = arguments.out
     settings = apply_overrides(SimulationSettings(), arguments.set)
-    write_simulated_study(folder, patients=arguments.patients, seed=arguments.seed, settings=settings)
+    later = arguments.later
+    write_simulated_study(
+        folder, patients=arguments.patients, seed=arguments.seed, settings=settings, later_cutoff=later
+    )
     print(f"{folder}: {arguments.patients} synthetic patients; their truth is in {folder / 'truth'}")
-    print(f"next: prrt-outcomes run {folder}")
+    print(f"next: prrt-outcomes run {folder}" + (f"_{later.year}, the same as of {later}" if later else ""))
     return 0

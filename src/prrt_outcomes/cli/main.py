@@ -6,6 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -45,9 +46,18 @@ def _read_source(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
+def _read_day(text: str) -> date:
+    """A day as ISO 8601 writes it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a day such as 2022-12-31 is needed, not {text!r}") from None
+
+
 TYPES: dict[str, Callable[[str], Any]] = {
     "path": Path,
     "source": _read_source,
+    "day": _read_day,
     "number": partial(_read_whole, minimum=0),
     "count": partial(_read_whole, minimum=1),
 }

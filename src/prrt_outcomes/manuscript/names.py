@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +22,7 @@ LARGEST = 100_000_000  # bytes of a Word file, unpacked
 def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
     """Every number of an alias by its name, with its table and row; one that is missing is the reason in words."""
     named, found = ALIASES[alias], {}
-    for row in tables[named["table"]].to_dict("records"):
-        stem = ".".join([alias, *_name_key(row, named["key"])])
+    for stem, row in iterate_rows(alias, tables[named["table"]]):
         status = row.get("median_status", row.get("status"))
         why = numbers.describe_status(status) or numbers.NOT_ESTIMABLE
         for value, (kind, *columns) in named["values"].items():
@@ -33,12 +32,22 @@ def list_numbers(alias: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Nu
     return found
 
 
+def iterate_rows(alias: str, table: pd.DataFrame) -> Iterator[tuple[str, dict]]:
+    """Rows of the table of an alias, each with the name that its values begin with."""
+    for row in table.to_dict("records"):
+        yield ".".join([alias, *_name_key(row, ALIASES[alias]["key"])]), row
+
+
 def _name_key(row: Mapping, key: list[str]) -> list[str]:
     """Cells of a key as parts of a name; `all` of a grouping and of its group is one part."""
     parts: list[str] = []
     for column in key:
         cell = row[column]
-        if numbers.is_missing(cell) or (column == "group" and cell == "all" and parts[-1:] == ["all"]):
+        if (
+            numbers.is_missing(cell)
+            or cell == ""
+            or (column == "group" and cell == "all" and parts[-1:] == ["all"])
+        ):
             continue
         text = f"{cell:g}" if isinstance(cell, float) else str(cell)
         text = {"True": column, "False": f"not_{column}"}.get(text, text)

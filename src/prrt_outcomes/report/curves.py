@@ -63,7 +63,7 @@ def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
             title = name_endpoint(endpoint, titles)
             words = "all patients" if grouping == "all" else f"by {inside_sentence(name_column(grouping))}"
             groups = tuple(
-                (name_code(grouping, group), _list_steps(own))
+                (name_code(grouping, group), list_steps(own))
                 for (group,), own in iterate_groupings(rows, "group")
             )
             left = len(summary) - len(drawn)
@@ -73,7 +73,7 @@ def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
     return found
 
 
-def _list_steps(rows: pd.DataFrame) -> list[list]:
+def list_steps(rows: pd.DataFrame) -> list[list]:
     """Rows of a curve rounded as a screen can show them; of a long one those where survival falls, first and last."""
     rows = rows.assign(events=rows["n_event"].cumsum())
     kept = rows["n_event"].gt(0) | (len(rows) <= MOST_STEPS)

@@ -66,13 +66,10 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
             tables["labs"], tables["patients"], tables["treatment_periods"], study
         )
         worst, periods = summarise_worst_grades(graded), tables["treatment_periods"]
-        rules = summarise_worst_grades(course.derive_creatinine_rules(graded))
-        rated = pd.concat([worst, rules]) if len(rules) else worst
-        own, level = groups[["patient_id", *known]], study.analysis.confidence.level
         made |= {
             "lab_grades": graded,
             "safety_grades": summarise_safety_grades(worst),
-            "safety_rates": summarise_safety_rates(rated, own, known, level),
+            "safety_rates": rate_grades(graded, worst, groups[["patient_id", *known]], study),
             "lab_shifts": course.summarise_lab_shifts(worst),
             "lab_course": course.summarise_lab_course(graded),
             "lab_nadirs": course.summarise_lab_nadirs(graded, tables["cycles"], periods, study),
@@ -80,7 +77,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     followed, lost = follow_kidneys(tables | {"lab_grades": made["lab_grades"]}, by_patient, observed, study)
     made, losses = made | followed, [*losses, *lost]
     if "adverse_events" not in absent:
-        made["adverse_event_rates"], lost = _count_events(tables, by_patient, observed, study)
+        made["adverse_event_rates"], lost = count_events(tables, by_patient, observed, study)
         rows = derive_neoplasm_rows(observed, tables["analysis_set"], study)
         found = list(summarise_myeloid_neoplasms(rows, tables["cycles"], study))
         made["myeloid_neoplasms"] = pd.concat(found) if found else empty_table("myeloid_neoplasms")
@@ -93,7 +90,16 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     return typed | {"attrition": attrition_frame(losses), "stages": stage_frame("safety", *status)}
 
 
-def _count_events(
+def rate_grades(
+    graded: pd.DataFrame, worst: pd.DataFrame, groups: pd.DataFrame, study: Study
+) -> pd.DataFrame:
+    """Table `safety_rates` of graded values and their worst grades; `groups`: patient_id and groupings."""
+    rules = summarise_worst_grades(course.derive_creatinine_rules(graded))
+    rated = pd.concat([worst, rules]) if len(rules) else worst
+    return summarise_safety_rates(rated, groups, list(groups.columns[1:]), study.analysis.confidence.level)
+
+
+def count_events(
     tables: dict[str, pd.DataFrame], groups: pd.DataFrame, observed: PatientDates, study: Study
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Rates of adverse events by term, and the events that do not count."""

@@ -1,6 +1,7 @@
 """The course of each synthetic patient from baseline to last contact, as arrays."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -74,12 +75,24 @@ def open_stream(seed: int, name: str) -> Rng:
     return np.random.default_rng([seed, MODEL.streams.index(name)])
 
 
-def draw_history(settings: SimulationSettings, patients: int, seed: int) -> History:
-    """Draw the whole course of all patients, in the order that docs/simulation_model.md gives."""
+def draw_history(
+    settings: SimulationSettings, patients: int, seed: int, later: date | None = None
+) -> History:
+    """Draw the whole course of all patients, in the order that docs/simulation_model.md gives.
+
+    `later`: a later cut-off; up to that of `settings` the course is the same as without it.
+    """
     baseline = draw_baseline(settings, patients, open_stream(seed, "baseline"))
     planned = schedule.draw_regimen(baseline, settings, open_stream(seed, "regimen"))
     lesions = draw_lesions(baseline, planned.starts_with_y90, settings, open_stream(seed, "lesions"))
     grid = schedule.draw_scan_grid(baseline, planned, lesions, settings, open_stream(seed, "scans"))
+    if later is not None:
+        cohort = settings.cohort.model_copy(update={"data_cutoff": later})
+        settings, known = settings.model_copy(update={"cohort": cohort}), grid.days.shape[1] - 1
+        further = schedule.draw_scan_grid(
+            baseline, planned, lesions, settings, open_stream(seed, "later"), known
+        )
+        grid = schedule.extend_scan_grid(grid, further)
     response_days = derive_response_days(lesions, grid)
 
     y90 = planned.starts_with_y90

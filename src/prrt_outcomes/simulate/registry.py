@@ -1,7 +1,8 @@
 """A synthetic registry in memory, and as a study folder that runs with its truth beside it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 from pyarrow import csv
 
 from prrt_outcomes.errors import UsageError
-from prrt_outcomes.simulate import clinical_tables, treatment_tables
+from prrt_outcomes.simulate import clinical_tables, later, treatment_tables
 from prrt_outcomes.simulate.columns import MODEL, Array, Rng
 from prrt_outcomes.simulate.controls import derive_control_tables, draw_injuries
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
@@ -54,9 +55,18 @@ def simulate_registry(settings: SimulationSettings, patients: int, seed: int) ->
     }
 
 
-def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> Simulation:
-    """Draw a registry with what is behind it; tables are plain frames with categories and dates."""
-    history = draw_history(settings, patients, seed)
+def draw_simulation(
+    settings: SimulationSettings,
+    patients: int,
+    seed: int,
+    later: date | None = None,
+    levels: dict[str, Array] | None = None,
+) -> Simulation:
+    """Draw a registry with what is behind it; tables are plain frames with categories and dates.
+
+    `later`, `levels`: as `draw_history` and `derive_labs` take them.
+    """
+    history = draw_history(settings, patients, seed, later)
     clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
     known_progression = np.minimum(history.second.found_days, clinical_days)
     rng = open_stream(seed, "therapies")
@@ -72,7 +82,7 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "therapies": treatment_tables.derive_therapies(history, drawn, records),
         "assessments": clinical_tables.derive_assessments(history, records),
         "lesions": clinical_tables.derive_lesions(history, records),
-        "labs": derive_labs(history, open_stream(seed, "laboratory")),
+        "labs": derive_labs(history, open_stream(seed, "laboratory"), levels),
         "follow_up": clinical_tables.derive_follow_up(history, clinical_days, records),
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
         "reported_outcomes": derive_reported_outcomes(history, seed),
@@ -81,6 +91,20 @@ def draw_simulation(settings: SimulationSettings, patients: int, seed: int) -> S
         "pet": derive_pet(history, open_stream(seed, "pet")),
     }
     return Simulation(tables, history, controls, changes, curve_events)
+
+
+def draw_later_simulation(
+    settings: SimulationSettings, patients: int, seed: int, cutoff: date
+) -> tuple[Simulation, Simulation]:
+    """The registry of `draw_simulation`, and the same as of a later day (`later`)."""
+    levels: dict[str, Array] = {}
+    first = draw_simulation(settings, patients, seed, levels=levels)
+    second = draw_simulation(settings, patients, seed, cutoff, levels)
+    tables = later.follow_on(first.tables, second.tables, first.history)
+    tables = later.correct(tables, first.history, open_stream(seed, "corrections"))
+    new = draw_simulation(later.shift_settings(settings, cutoff), patients, seed + later.OF_OLD_PATIENTS)
+    tables = later.add_patients(tables, new.tables, settings.cohort.last_year, new.history, patients)
+    return first, replace(second, tables=tables)
 
 
 def derive_reported_outcomes(history: History, seed: int) -> pd.DataFrame:
@@ -107,9 +131,11 @@ def write_simulated_study(
     seed: int,
     settings: SimulationSettings | None = None,
     truth_patients: int | None = 200_000,
+    later_cutoff: date | None = None,
 ) -> Path:
     """Draw a synthetic registry and write it as a study that runs, named after its folder; return the study file.
 
+    With `later_cutoff` the registry as of that day is written as well, beside it, with its year behind the name.
     `truth/summary.yaml` comes from a draw of `truth_patients` and is left out for None. Raises UsageError when the
     folder is a file or holds a study already, a number is out of range, or the folder cannot name a study.
     """
@@ -117,13 +143,20 @@ def write_simulated_study(
     folder = Path(folder)
     name = re.sub(r"[^a-z0-9_]+", "_", folder.absolute().name.lower()).strip("_")
     _check_request(folder, patients, seed, name, truth_patients)
-    simulation = draw_simulation(settings, patients, seed)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
+    if later_cutoff is None:
+        simulation = draw_simulation(settings, patients, seed)
+    else:
+        if later_cutoff.year <= settings.cohort.data_cutoff.year:
+            raise UsageError(
+                f"--later is {later_cutoff}: a day of a year after {settings.cohort.data_cutoff.year}"
+            )
+        beside = folder.with_name(f"{folder.name}_{later_cutoff.year}")
+        _check_request(beside, patients, seed, f"{name}_{later_cutoff.year}", truth_patients)
+        simulation, further = draw_later_simulation(settings, patients, seed, later_cutoff)
+        shifted = later.shift_settings(settings, later_cutoff)
+        _write_tables(beside, further, shifted, f"{name}_{later_cutoff.year}")
+    study_file = _write_tables(folder, simulation, settings, name)
     (folder / "truth").mkdir(exist_ok=True)
-    headers = {}
-    for table, frame in _list_filled(simulation).items():
-        write_csv(frame, folder / "data" / f"{table}.csv")
-        headers[table] = [str(column) for column in frame.columns]
     write_csv(derive_patient_truth(simulation.history), folder / "truth" / "patients.csv")
     write_csv(_derive_control_truth(simulation), folder / "truth" / "control_patients.csv")
     write_csv(simulation.questionnaires, folder / "truth" / "questionnaires.csv")
@@ -131,6 +164,16 @@ def write_simulated_study(
     _write_yaml(parameters, folder / "truth" / "parameters.yaml")
     if truth_patients is not None:
         _write_yaml(compute_truth(settings, truth_patients), folder / "truth" / "summary.yaml")
+    return study_file
+
+
+def _write_tables(folder: Path, simulation: Simulation, settings: SimulationSettings, name: str) -> Path:
+    """Tables, data package and study file of a registry."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    headers = {}
+    for table, frame in _list_filled(simulation).items():
+        write_csv(frame, folder / "data" / f"{table}.csv")
+        headers[table] = [str(column) for column in frame.columns]
     package = format_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
     (folder / PACKAGE_FILE).write_text(package, encoding="utf-8")
     study_file = folder / "study.yaml"

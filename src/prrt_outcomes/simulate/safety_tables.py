@@ -15,8 +15,12 @@ ANALYTES = tuple(SimpleNamespace(**row) for row in MODEL.analytes)
 UNITS = tuple(dict.fromkeys(unit for analyte in ANALYTES for unit, _, _ in analyte.units))
 
 
-def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
-    """Table `labs`: samples before and after cycles and with scans; liver values and chromogranin A only with scans."""
+def derive_labs(history: History, rng: Rng, levels: dict[str, Array] | None = None) -> pd.DataFrame:
+    """Table `labs`: samples before and after cycles and with scans; liver values and chromogranin A only with scans.
+
+    `levels` of patients by analyte are filled where absent, so that a later draw of the same patients has them.
+    """
+    levels = {} if levels is None else levels
     days, around_cycle = _draw_visits(history, rng)
     rows, visit = np.nonzero(np.isfinite(days))
     known = np.where(np.isfinite(days), days, 0.0)
@@ -25,7 +29,7 @@ def derive_labs(history: History, rng: Rng) -> pd.DataFrame:
     rises["chromogranin_a"] = _compute_tumour_bulk(history, known)
     parts = []
     for number, analyte in enumerate(ANALYTES):
-        patient = analyte.log_sd * rng.normal(size=len(days))
+        patient = levels.setdefault(analyte.name, analyte.log_sd * rng.normal(size=len(days)))
         kept = np.ones(len(rows), dtype=bool) if analyte.frequent else ~around_cycle[visit]
         kept &= rng.random(len(rows)) >= history.settings.records.missing_share
         row, column = rows[kept], visit[kept]

@@ -112,18 +112,27 @@ class Observation:
 
 
 def draw_scan_grid(
-    baseline: pd.DataFrame, regimen: Regimen, lesions: Lesions, settings: SimulationSettings, rng: Rng
+    baseline: pd.DataFrame,
+    regimen: Regimen,
+    lesions: Lesions,
+    settings: SimulationSettings,
+    rng: Rng,
+    known: int = 0,
 ) -> ScanGrid:
-    """Draw the scans of each patient, which know the planned course and nothing of the disease."""
+    """Draw the scans of each patient, which know the planned course and nothing of the disease.
+
+    `known` later scans are drawn already and left out.
+    """
     scans = settings.scans
     patients = len(baseline)
     rows = np.arange(patients)
     first = regimen.days[rows, regimen.planned - 1] + MODEL.first_after_last_cycle_days
     longest = int((compute_cutoff_days(baseline, settings) - first).max())
     number = max(longest, 0) // scans.interval_days + 2
-    delay = rng.exponential(MODEL.delay_mean_days, (patients, number)).round().astype(int)
+    columns = np.arange(known, max(number, known + 1))
+    delay = rng.exponential(MODEL.delay_mean_days, (patients, len(columns))).round().astype(int)
     delay = np.minimum(delay, scans.interval_days // 2 - 1)
-    later = first[:, None] + scans.interval_days * np.arange(number) + delay
+    later = first[:, None] + scans.interval_days * columns + delay
     start = -rng.integers(3, 50, (patients, 1))
     days = np.concatenate([start, later], axis=1)
     taken = rng.random(days.shape) >= scans.missed_share
@@ -135,6 +144,15 @@ def draw_scan_grid(
     earlier = -rng.integers(140, 330, patients) * (rng.random(patients) < MODEL.pre_baseline_share)
     noise = settings.lesions.measurement_sd * rng.normal(size=unseen.shape)
     return ScanGrid(days=days, taken=taken, unseen=unseen, noise=noise, pre_baseline_days=earlier)
+
+
+def extend_scan_grid(grid: ScanGrid, further: ScanGrid) -> ScanGrid:
+    """The scans of a grid and, behind them, those of one that was drawn from there on."""
+    parts = {
+        name: np.concatenate([getattr(grid, name), getattr(further, name)[..., 1:]], axis=-1)
+        for name in ("days", "taken", "unseen", "noise")
+    }
+    return replace(grid, **parts)
 
 
 def derive_prompted_scans(

@@ -59,21 +59,29 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     return results | {"attrition": attrition_frame(losses), "stages": status}
 
 
-def _summarise_endpoint(
-    rows: EndpointRows, definition: EndpointDefinition, settings: AnalysisSettings
+def summarise_main(
+    rows: EndpointRows, settings: AnalysisSettings
 ) -> Iterator[tuple[str, pd.DataFrame | None]]:
+    """Parts of the tables of curves and of Cox models of one endpoint, but for the column endpoint."""
     groupings = [name for name in settings.group_by if name in rows.frame.columns]
     for group_by in (WHOLE, *groupings):
         yield from summarise_curves(rows, group_by, settings)
-    for group_by in groupings:
-        yield "logrank", group_tests.summarise_group_tests(rows, group_by, settings)
-        yield "rmst_difference", group_tests.summarise_rmst_differences(rows, group_by, settings)
     if has_many_centres(rows.frame) and "centre_id" not in groupings:
         yield from (
             (name, t) for name, t in summarise_curves(rows, "centre_id", settings) if name == "km_summary"
         )
-    yield "hazard_ratio_periods", group_tests.summarise_periods(rows, groupings, settings)
     yield from summarise_cox_models(rows, settings)
+
+
+def _summarise_endpoint(
+    rows: EndpointRows, definition: EndpointDefinition, settings: AnalysisSettings
+) -> Iterator[tuple[str, pd.DataFrame | None]]:
+    groupings = [name for name in settings.group_by if name in rows.frame.columns]
+    yield from summarise_main(rows, settings)
+    for group_by in groupings:
+        yield "logrank", group_tests.summarise_group_tests(rows, group_by, settings)
+        yield "rmst_difference", group_tests.summarise_rmst_differences(rows, group_by, settings)
+    yield "hazard_ratio_periods", group_tests.summarise_periods(rows, groupings, settings)
     yield "subgroups", group_tests.summarise_subgroups(rows, settings)
     if rows.has_competing_events:
         yield from summarise_competing_risks(rows, groupings, name_causes(definition), settings)

@@ -67,11 +67,16 @@ def write_table(
         if path.suffix == ".parquet":
             pq.write_table(pa.Table.from_pandas(typed, preserve_index=False), unfinished)
         else:
-            texts = typed.select_dtypes(["object", "string", "category"])
-            marked = {str(c): _replace(spell_categories(texts[c]), NEEDS_MARK, MARK) for c in texts}
-            quoting = choose_quoting(text for column in marked.values() for text in column.dropna().unique())
-            written = _as_text(typed.assign(**marked))
-            written.to_csv(unfinished, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)
+            write_csv(unfinished, typed)
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as csv, as `write_table` says; `path` may be seen unfinished."""
+    texts = frame.select_dtypes(["object", "string", "category"])
+    marked = {str(c): _replace(spell_categories(texts[c]), NEEDS_MARK, MARK) for c in texts}
+    quoting = choose_quoting(text for column in marked.values() for text in column.dropna().unique())
+    written = _as_text(frame.assign(**marked))
+    written.to_csv(path, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)
 
 
 def _replace(values: pd.Series, pattern: re.Pattern, text: str) -> pd.Series:

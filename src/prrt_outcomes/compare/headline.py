@@ -1,0 +1,102 @@
+"""The numbers of one scenario: the stages that make them, without what only figures and further tables need."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from prrt_outcomes.cohort.grouping import fix_references
+from prrt_outcomes.controls.rating import tabulate_claims
+from prrt_outcomes.controls.stage import choose_comparison
+from prrt_outcomes.controls.two_samples import select_cohort
+from prrt_outcomes.endpoints import stage as endpoints
+from prrt_outcomes.endpoints.patient_dates import derive_observation
+from prrt_outcomes.responders.comparisons import Comparison, compare_by_all_methods
+from prrt_outcomes.responders.states import (
+    NON_RESPONDER,
+    ORIGINS_BEFORE_RESPONSE,
+    RESPONDER,
+    derive_histories,
+)
+from prrt_outcomes.response import stage as response
+from prrt_outcomes.safety.grading import summarise_worst_grades
+from prrt_outcomes.safety.stage import count_events, derive_lab_grades, rate_grades
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.endpoint_rows import select_endpoint_rows
+from prrt_outcomes.survival.stage import summarise_main
+from prrt_outcomes.tables.frames import conform_table, empty_table, stack_tables
+from prrt_outcomes.treatment import stage as treatment
+
+Tables = dict[str, pd.DataFrame]
+STAGES = (treatment, response, endpoints)
+
+
+def compute_headline(tables: Mapping[str, pd.DataFrame], study: Study) -> Tables:
+    """Tables of decisions and of the numbers that `headline.yaml` lists, as a run makes them.
+
+    Intervals that a bootstrap gives, and models of imputed covariates, are left out: no number compared is one.
+    """
+    analysis = study.analysis
+    bootstrap = analysis.bootstrap.model_copy(update={"replicates": 0})
+    update = {"bootstrap": bootstrap, "multiple_imputation_sets": 0}
+    study = study.model_copy(update={"analysis": analysis.model_copy(update=update)})
+    made: Tables = dict(tables)
+    for stage in STAGES:
+        found = stage.run({name: made[name] for name in stage.INPUTS}, study)
+        made |= {name: conform_table(name, found[name], study.extra_columns) for name in stage.OUTPUTS}
+    own = _survive(made, fix_references(study, made["analysis_set"])) | _compare_controls(made, study)
+    return made | own | _count_harms(made, study)
+
+
+def _survive(made: Tables, study: Study) -> Tables:
+    """Curves, Cox models, and the comparison of responders with non-responders."""
+    parts: dict[str, list] = {
+        name: [] for name in ("km_curve", "km_summary", "milestones", "cox", "responders")
+    }
+    scans = not made["responses"].empty and not made["treatment_periods"].empty
+    criterion = study.response.primary_criterion
+    for definition in study.endpoints:
+        rows = select_endpoint_rows(made["endpoints"], made["analysis_set"], definition.name)
+        if rows is None:
+            continue
+        for name, table in summarise_main(rows, study.analysis):
+            if name in parts and table is not None:
+                parts[name].append(table.assign(endpoint=definition.name))
+        if scans and definition.origin in ORIGINS_BEFORE_RESPONSE:
+            history = derive_histories(made, rows, criterion, study).binary
+            covariates = rows.derive_covariates(study.analysis.covariates)
+            shared = (rows, covariates if len(covariates.columns) else None, study.analysis.confidence.level)
+            compared = Comparison(RESPONDER, NON_RESPONDER, history, *shared, ())
+            found = pd.DataFrame(compare_by_all_methods(compared, study.analysis.landmark_months))
+            parts["responders"].append(found.assign(endpoint=definition.name, criterion=criterion))
+    return {name: stack_tables(name, found) for name, found in parts.items()}
+
+
+def _compare_controls(made: Tables, study: Study) -> Tables:
+    """Estimates against every control, and what claims are held against."""
+    if made["endpoints"].empty:
+        return {name: empty_table(name) for name in ("controls", "claims")}
+    parts = []
+    for control in study.controls:
+        cohort, _ = select_cohort(made, control)
+        comparison = None if cohort is None else choose_comparison(made, study, control, cohort)
+        if comparison is not None:
+            found = pd.DataFrame(comparison.compare().rows)
+            parts.append(found.assign(control=control.id, endpoint=control.endpoint))
+    claims = stack_tables("claims", [tabulate_claims(made, study)])
+    return {"controls": stack_tables("controls", parts), "claims": claims}
+
+
+def _count_harms(made: Tables, study: Study) -> Tables:
+    """Rates of laboratory grades and of adverse events of all patients; empty where a run leaves them out."""
+    parts: dict[str, list] = {"safety_rates": [], "adverse_event_rates": []}
+    if len(made["treatment_periods"]):
+        groups = made["analysis_set"][["patient_id"]].drop_duplicates()
+        if len(made["labs"]):
+            graded, _ = derive_lab_grades(made["labs"], made["patients"], made["treatment_periods"], study)
+            worst = summarise_worst_grades(graded)
+            parts["safety_rates"].append(rate_grades(graded, worst, groups, study))
+        if len(made["adverse_events"]):
+            observed = derive_observation(made, study)
+            rates, _ = count_events(made, groups, observed, study)
+            parts["adverse_event_rates"].append(rates)
+    return {name: stack_tables(name, found) for name, found in parts.items()}

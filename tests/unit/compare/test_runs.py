@@ -1,0 +1,148 @@
+"""Two cuts of a registry, compared: what was computed is what a run writes, and each change has its cause."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prrt_outcomes.cli.main import main
+from prrt_outcomes.compare.headline import compute_headline
+from prrt_outcomes.compare.numbers import CAUSES, list_values
+from prrt_outcomes.compare.runs import compare_runs, read_run
+from prrt_outcomes.errors import UsageError
+
+
+@pytest.fixture(scope="session")
+def found(results):
+    return compare_runs(*map(read_run, results))
+
+
+def test_the_numbers_of_a_scenario_are_those_of_a_run(results):
+    run = read_run(results[1])
+    computed = list_values(compute_headline(run.inputs, run.study))
+    written = list_values(run.results)
+    assert len(written) > 500
+    pd.testing.assert_frame_equal(computed, written, rtol=1e-12)
+
+
+def test_the_steps_between_the_cuts_are_found_and_add_up(found):
+    assert found.causes == ("removed_patients", "corrected_data", "longer_follow_up", "new_patients")
+    assert found.settings.empty
+    whole = found.numbers[found.numbers["status"].eq("ok")]
+    np.testing.assert_allclose(whole[list(CAUSES)].sum(axis=1), whole["difference"], atol=1e-9)
+    np.testing.assert_allclose(whole["new"] - whole["old"], whole["difference"], atol=1e-9)
+    numbers = found.numbers.set_index("name")
+    size = numbers.loc["km.os.all.n"]
+    assert size["removed_patients"] == -2
+    assert size["corrected_data"] == size["longer_follow_up"] == 0
+    assert size["new_patients"] == size["difference"] + 2 > 0
+    assert numbers.loc["km.os.all.follow_up", "longer_follow_up"] > 3
+
+
+def test_every_change_of_a_patient_has_its_cause(found):
+    patients = found.patients
+    assert patients["change"].eq("patient_removed").sum() == 2
+    corrected = patients[
+        patients["cause"].eq("corrected_data") & patients["column"].isin(["longest_mm", "grade"])
+    ]
+    assert set(corrected["column"]) <= {"longest_mm", "grade"}
+    assert corrected["column"].eq("longest_mm").any()
+    assert (corrected["old"] != corrected["new"]).all()
+    follow_up = patients[patients["cause"].eq("longer_follow_up")]
+    assert {"follow_up", "endpoints", "lesions"} <= set(follow_up["table"])
+    came = set(patients.loc[patients["change"].str.startswith("patient_"), "patient_id"])
+    assert not came & set(patients.loc[~patients["change"].str.startswith("patient_"), "patient_id"])
+    events = follow_up[follow_up["table"].eq("endpoints") & follow_up["column"].eq("event")]
+    movers = found.numbers.set_index("name").loc["km.os.all.events", "n_patients"]
+    assert movers >= events.loc[events["scope"].eq("os"), "patient_id"].nunique()
+
+
+def test_a_run_against_itself_has_not_changed(results):
+    same = compare_runs(read_run(results[0]), read_run(results[0]))
+    assert same.patients.empty
+    assert same.numbers["difference"].fillna(0).eq(0).all()
+    assert set(same.numbers["status"]) <= {"ok", "without"}
+
+
+def change_provenance(results, folder, change):
+    shutil.copytree(results, folder)
+    path = folder / "provenance.json"
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_other_settings_move_what_they_decide(results, tmp_path):
+    def shift(content):
+        content["study"]["analysis"]["milestones_months"] = [24]
+        content["study"]["response"]["minimum_stable_days"] = 400
+
+    other = change_provenance(results[0], tmp_path / "other", shift)
+    found = compare_runs(read_run(other), read_run(results[0]))
+    assert found.causes == ("changed_settings",)
+    assert found.settings["setting"].tolist() == [
+        "analysis.milestones_months",
+        "response.minimum_stable_days",
+    ]
+
+
+def test_old_data_under_this_code_show_what_the_code_changed(results, tmp_path):
+    other = change_provenance(results[0], tmp_path / "other", lambda content: content.update(code="0" * 16))
+    path = other / "tables" / "km_summary.csv"
+    table = pd.read_csv(path)
+    table["median_months"] += 1.0
+    table.to_csv(path, index=False)
+    shutil.rmtree(other / ".snakemake")
+    row = (
+        compare_runs(read_run(other), read_run(results[0])).numbers.set_index("name").loc["km.os.all.median"]
+    )
+    assert row["status"] in ("without", "ok")
+    row = (
+        compare_runs(read_run(other), read_run(results[0])).numbers.set_index("name").loc["km.pfs.all.median"]
+    )
+    assert row["changed_code"] == pytest.approx(-1.0)
+    assert row["difference"] == pytest.approx(-1.0)
+
+
+def test_the_files_are_written_and_say_that_they_are_not_for_release(results, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["compare", *map(str, results), "--out", str(out), "--cores", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "2 removed" in said
+    page = (out / "report.html").read_text("utf-8")
+    assert "Not for release" in page
+    assert "31 December 2022" in page
+    assert "Longer follow-up" in page
+    numbers = pd.read_csv(out / "numbers.csv", keep_default_na=False)
+    assert {"name", "old", "new", "difference", *CAUSES} <= set(numbers)
+    assert len(pd.read_csv(out / "patients.csv", low_memory=False)) > 100
+
+
+def test_what_cannot_be_compared_is_said(results, tmp_path, capsys):
+    with pytest.raises(UsageError, match="no results folder of a finished run: there is no such folder"):
+        read_run(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    assert main(["compare", str(tmp_path / "empty"), str(results[0]), "--out", str(tmp_path / "out")]) == 2
+    assert "no provenance.json" in capsys.readouterr().err
+    older = change_provenance(results[0], tmp_path / "older", lambda c: c["study"].update(gone=1))
+    with pytest.raises(UsageError, match="cannot read the settings"):
+        read_run(older)
+    (tmp_path / "older" / "provenance.json").write_bytes((results[0] / "provenance.json").read_bytes())
+    (tmp_path / "older" / "cohort" / "follow_up.parquet").unlink()
+    with pytest.raises(UsageError, match=r"lacks cohort/follow_up\.parquet: run the study again"):
+        read_run(older)
+    inside = results[0] / "comparison"
+    (results[0] / ".snakemake" / "inputs.json").write_text("{}")
+    assert main(["compare", *map(str, results), "--out", str(inside)]) == 2
+    (results[0] / ".snakemake" / "inputs.json").unlink()
+
+
+def test_folders_of_other_patients_are_refused(results):
+    run = read_run(results[0])
+    ids = run.inputs["patients"].assign(patient_id="X" + run.inputs["patients"]["patient_id"])
+    other = type(run)(run.folder, run.provenance, run.study, run.inputs | {"patients": ids}, run.results)
+    with pytest.raises(UsageError, match="no patient in common"):
+        compare_runs(other, run)

@@ -80,10 +80,8 @@ def _list_patients(patients: pd.DataFrame, changed: pd.DataFrame) -> Iterator[Pa
     by = ["cause", "table", "column", "change"]
     counted = changed.groupby(by, sort=False)["patient_id"].agg(n="size", patients="nunique").reset_index()
     cause = texts({"Cause": "cause"}, WORDS["causes"].__getitem__)
-    table, change = (
-        texts({"Table": "table"}, lambda name: load_schema(name).title),
-        texts({"Change": "change"}, name_term),
-    )
+    table = texts({"Table": "table"}, lambda name: load_schema(name).title)
+    change = texts({"Change": "change"}, name_term)
     what = texts({"What": "column"}, name_column)
     cells = [*texts({"Row": "row"}), *what, *texts({"Old": "old", "New": "new"})]
     patient, with_it = texts({"Patient": "patient_id"}), texts({"Decisions that changed": "decisions"})

@@ -37,7 +37,7 @@ def shorten(folder):
     """The study with what is needed here."""
     path = folder / "study.yaml"
     settings = yaml.safe_load(path.read_text("utf-8"))
-    settings |= {"endpoints": ["pfs", "os"], "claims": settings["claims"][:1], "multiplicity": {"family": []}}
+    settings |= {"endpoints": ["pfs", "os"], "claims": [], "multiplicity": {"family": []}}
     settings["controls"] = [c for c in settings["controls"] if c["id"] in ("radiant2", "before_prrt")]
     settings["response"]["criteria"] = ["recist_1_1"]
     settings["analysis"] |= {

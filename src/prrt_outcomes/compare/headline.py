@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from prrt_outcomes.appraisal.claims import SLOPES, tabulate_claims
 from prrt_outcomes.cohort.grouping import fix_references
-from prrt_outcomes.controls.rating import tabulate_claims
 from prrt_outcomes.controls.stage import choose_comparison
 from prrt_outcomes.controls.two_samples import select_cohort
 from prrt_outcomes.endpoints import stage as endpoints
@@ -82,8 +82,9 @@ def _compare_controls(made: Tables, study: Study) -> Tables:
         if comparison is not None:
             found = pd.DataFrame(comparison.compare().rows)
             parts.append(found.assign(control=control.id, endpoint=control.endpoint))
-    claims = stack_tables("claims", [tabulate_claims(made, study)])
-    return {"controls": stack_tables("controls", parts), "claims": claims}
+    claims = tuple(claim for claim in study.claims if claim.quantity not in SLOPES)
+    held = tabulate_claims(made, study.model_copy(update={"claims": claims}))
+    return {"controls": stack_tables("controls", parts), "claims": stack_tables("claims", [held])}
 
 
 def _count_harms(made: Tables, study: Study) -> Tables:

@@ -28,6 +28,7 @@ def test_what_is_asked_for_is_passed_on_and_the_next_command_is_named(monkeypatc
         "patients": 30,
         "seed": 4,
         "settings": None,
+        "later_cutoff": None,
     }
     assert f"prrt-outcomes run {tmp_path / 'new'}" in capsys.readouterr().out
 

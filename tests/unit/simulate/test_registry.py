@@ -1,6 +1,7 @@
 """A whole registry: repeatable, complete under the contract, read the same by two routes, written as a study."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -259,8 +260,13 @@ def test_the_committed_example_is_what_its_settings_and_seed_give(tmp_path):
         seed=parameters["seed"],
         settings=settings,
         truth_patients=None,
+        later_cutoff=date(2022, 12, 31),
     )
     assert path.read_text("utf-8") == (EXAMPLE / "study.yaml").read_text("utf-8")
+    later = tmp_path / "example_2022"
+    for file in sorted(file for file in later.rglob("*") if file.is_file()):
+        committed = EXAMPLE.with_name("example_2022") / file.relative_to(later)
+        assert file.read_text("utf-8") == committed.read_text("utf-8")
     package = json.loads((path.parent / "datapackage.json").read_text("utf-8"))
     assert package["title"] in path.read_text("utf-8")
     assert [resource["path"] for resource in package["resources"]] == [

@@ -42,7 +42,7 @@ def list_row_changes(
         differs = kept & ~(left.eq(right).fillna(False).astype(bool) | (left.isna() & right.isna()))
         cells = {"old": _as_text(left[differs]), "new": _as_text(right[differs])}
         parts.append(merged.loc[differs, key].assign(change="value", column=column, **cells))
-    found = pd.concat(parts, ignore_index=True)
+    found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     others = [c for c in key if c != "patient_id"]
     labels = [f"{c}=" + _as_text(found[c]) for c in others]
     row = labels[0].str.cat(labels[1:], sep="; ") if labels else pd.Series("", index=found.index)
@@ -57,8 +57,7 @@ def list_row_changes(
 def list_input_changes(old: Mapping[str, pd.DataFrame], new: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Changes of all input tables; a precision is part of its date."""
     columns = {name: [c for c in table if not c.endswith("_precision")] for name, table in new.items()}
-    parts = [list_row_changes(name, old[name], new[name], columns[name]) for name in new]
-    return pd.concat(parts, ignore_index=True)
+    return _stack(list_row_changes(name, old[name], new[name], columns[name]) for name in new)
 
 
 def list_decision_changes(
@@ -66,11 +65,15 @@ def list_decision_changes(
 ) -> pd.DataFrame:
     """Changes of response, progression, time, event, reason, exclusion and group of every patient."""
     groups = list(dict.fromkeys([*study.analysis.group_by, "radionuclide", "response_group"]))
-    parts = [
+    return _stack(
         list_row_changes(name, old[name], new[name], columns or groups, scope)
         for name, (columns, scope) in DECIDED.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+    )
+
+
+def _stack(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    every = list(parts)
+    return pd.concat([part for part in every if len(part)] or every[:1], ignore_index=True)
 
 
 def join_changes(inputs: pd.DataFrame, decisions: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

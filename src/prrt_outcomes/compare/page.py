@@ -146,8 +146,9 @@ def _describe(row: Mapping, titles: dict[str, str]) -> str:
     if row["group_by"] != ALL:
         words.append(f"{name_column(row['group_by'])}: {name_code(row['group_by'], row['group'])}")
     left_out = (row["scope"], row["group_by"], row["group"], ALL)
-    words += [name_term(part.removeprefix("_")) for part in parts if part not in left_out]
-    return ", ".join(filter(None, [*words, WORDS["values"][value]]))
+    further = (part.removeprefix("_") for part in parts)
+    words += [name_term(part) for part in further if part not in left_out]
+    return ", ".join(filter(None, [*words, WORDS["values"][value]])).replace(", months", " months")
 
 
 def _write_value(key: str) -> Callable[[dict], str]:
@@ -162,6 +163,6 @@ def _write_difference(key: str) -> Callable[[dict], str]:
             return WORDS["statuses"][row["status"]] if key == "difference" else ""
         digits, factor = {"percent": (1, 100), "count": (0, 1), "ratio": (3, 1)}.get(row["form"], (1, 1))
         text = format_number(factor * row[key], digits)
-        return f"+{text}" if row[key] > 0 else text
+        return f"+{text}" if text.strip("0.") and row[key] > 0 else text
 
     return write

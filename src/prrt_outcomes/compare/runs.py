@@ -19,7 +19,7 @@ from prrt_outcomes.fingerprint import Code, list_run_modules
 from prrt_outcomes.manuscript.names import ALIASES
 from prrt_outcomes.steps import read_tables, table_path
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.tables.frames import conform_table, empty_table, spell_categories
+from prrt_outcomes.tables.frames import conform_table, empty_table, pick_rows, spell_categories
 from prrt_outcomes.tables.schema import list_tables
 
 DECISIONS = tuple(changes.DECIDED)
@@ -89,6 +89,8 @@ def read_run(folder: Path) -> Run:
     read = read_tables(names, folder)
     inputs = {n: read[n] if n in read else empty_table(n, study.extra_columns) for n in list_tables("input")}
     decided = {n: empty_table(n) for n in DECISIONS}
+    if "responders" in read:  # of the others no comparison is computed anew
+        read["responders"] = pick_rows(read["responders"], criterion=study.response.primary_criterion)
     return Run(
         folder, provenance, study, inputs, decided | {n: t for n, t in read.items() if n not in inputs}
     )

@@ -16,7 +16,7 @@ TESTS := tests/workflow tests/spec tests/property tests/figures tests/unit
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env example manuscript docs test lint format bench lock clean
+.PHONY: help env example manuscript docs test lint format bench sbom lock clean
 
 help:
 	@echo "make example   set up .venv with what a run needs, run the example study:"
@@ -27,7 +27,8 @@ help:
 	@echo "make docs      the documentation as a site in build/docs, its links checked"
 	@echo "make lint      ruff, mypy, snakefmt and snakemake --lint"
 	@echo "make bench     speed, calibration and robustness (long); results in benchmarks/"
-	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt, and run.txt, the part that a run needs"
+	@echo "make sbom      libraries of a run with licences and checksums: dist/sbom.cdx.json, dist/licences.csv; known faults of them"
+	@echo "make lock      resolve pyproject.toml anew into requirements/lock.txt, run.txt, the part that a run needs, and release.txt"
 
 env: $(STAMP)
 
@@ -73,11 +74,23 @@ format: env
 bench: env
 	$(BIN)/python -m benchmarks
 
+# In environments of their own: what a run needs alone, described by tools that are no part of it.
+sbom:
+	rm -rf build/run build/release && mkdir -p dist
+	$(PYTHON) -m venv build/run && build/run/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/run.txt
+	$(PYTHON) -m venv build/release && build/release/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/release.txt
+	build/release/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json build/run/bin/python
+	build/release/bin/python requirements/list_licences.py dist/sbom.cdx.json dist/licences.csv
+	build/release/bin/pip-audit --no-deps --disable-pip -r requirements/run.txt \
+		|| echo "pip-audit: a known fault is listed above, or its database was not reached"
+
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --extra manuscript \
 		--group pyproject.toml:dev --group pyproject.toml:docs --group pyproject.toml:install pyproject.toml -o requirements/lock.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements/lock.txt --group pyproject.toml:install pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--constraint requirements/lock.txt --group pyproject.toml:release -o requirements/release.txt
 
 clean:
 	rm -rf .venv .venv-* results/*/ build dist

@@ -27,6 +27,13 @@ def write_section(folder: str, title: str, body: str) -> Path:
     return path
 
 
+def replace_part(page: Path, name: str, body: str) -> None:
+    """Replace what stands on a page between the comments `name` and `end of name`."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
 def describe_machine() -> str:
     """Return date, cores and versions in one line."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lifelines"))

@@ -255,7 +255,7 @@ def _run_mended(base: Path, study: Path, results: Path, temporary: Path, said: s
 
 def main() -> None:
     """Inject each fault, and write the counts to the page of reliability."""
-    from benchmarks.results_page import describe_machine, format_table
+    from benchmarks.results_page import describe_machine, format_table, replace_part
 
     signal.signal(
         signal.SIGINT, signal.default_int_handler
@@ -276,14 +276,8 @@ def main() -> None:
             print(f"{verdict.outcome:<12} {verdict.fault}: {verdict.said}", flush=True)
             verdicts.append(verdict)
     rows = [(verdict.fault, verdict.outcome) for verdict in verdicts]
-    page = ROOT / "docs" / "reliability.md"
-    begin, end = "<!-- faults -->", "<!-- end of faults -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     table = format_table(("fault", "outcome"), rows)
-    page.write_text(
-        f"{before}{begin}\n\n{describe_machine()}\n\n{table}\n\n{end}{rest.partition(end)[2]}",
-        encoding="utf-8",
-    )
+    replace_part(ROOT / "docs" / "reliability.md", "faults", f"{describe_machine()}\n\n{table}")
 
 
 if __name__ == "__main__":

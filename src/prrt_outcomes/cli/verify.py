@@ -72,8 +72,9 @@ def _compare(old: Path, new: Path) -> str:
         return ""
     if old.suffix == ".csv":
         one, other = (list(csv.reader(path.read_text("utf-8").splitlines(True))) for path in (old, new))
+        names = max(one[:1] + other[:1], key=len, default=[])
         for row, (before, now) in enumerate(zip_longest(one, other, fillvalue=[]), 1):
-            for column, x, y in zip_longest(next(iter(one), []), before, now, fillvalue=""):
+            for column, x, y in zip_longest(names, before, now, fillvalue=""):
                 if x != y:
                     return f"row {row}, column {column}: {x}, in the new run {y}"
     return "other bytes"

@@ -69,7 +69,7 @@ def test_equal_files_are_status_0(results, monkeypatch, capsys):
         ({"figures/survival/km.svg": "<svg />"}, "figures/survival/km.svg: other bytes"),
         ({"tables/new.csv": "a\n"}, "tables/new.csv: only in the new run"),
     ],
-    ids=["cell", "row", "figure", "file"],
+    ids=["cell", "column", "row", "figure", "file"],
 )
 def test_what_differs_is_named_with_its_first_cell(results, monkeypatch, capsys, files, line):
     code, said, _ = check(results, monkeypatch, capsys, files=FILES | files)

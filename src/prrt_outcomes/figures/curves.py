@@ -22,7 +22,7 @@ from prrt_outcomes.figures.theme import (
 from prrt_outcomes.wording.numbers import format_count, format_number
 
 MONTHS_APART = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
-MOST_BANDS = 5
+MOST_BANDS, MOST_CENSORED = 5, 400
 MOST_TICKS = 11
 LEAST_TICKS = 4
 LEAST_SHARE = 0.03  # the axis ends at the first tick with fewer of the patients at risk than this
@@ -146,7 +146,8 @@ def _step_layers(
     censored = steps[steps["n_censored"].fillna(0).gt(0)] if "n_censored" in steps else steps.head(0)
     if len(censored):
         tick = p9.aes("time_months", "survival", color="group")
-        layers.append(p9.geom_point(censored, tick, shape="|", size=1.6, stroke=0.35, show_legend=False))
+        size = 1.6 if len(censored) <= MOST_CENSORED else 0.7  # many ticks would thicken the curve
+        layers.append(p9.geom_point(censored, tick, shape="|", size=size, stroke=0.35, show_legend=False))
     return layers
 
 

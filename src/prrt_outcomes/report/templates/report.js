@@ -58,7 +58,7 @@ function drawCurves(figure) {
   const table = make("table", {}, box);
   const caption = make("caption", {}, table);
   const head = make("tr", {}, make("thead", {}, table));
-  for (const title of ["Group", "Survival (" + data.interval + ")", "At risk (events so far)"]) make("th", { scope: "col" }, head, title);
+  for (const title of ["Group", "Survival (" + data.interval + ")", "At risk (events so far)"]) make("th", { scope: "col", class: title[0] === "A" ? "n" : "" }, head, title);
   const body = make("tbody", { "aria-live": "polite" }, table);
   function show(month) {
     caption.textContent = data.title + " at " + month + " months";

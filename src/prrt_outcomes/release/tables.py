@@ -13,14 +13,7 @@ from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import TableSchema, list_tables, load_schema
 
 RELEASED = ["file", "table", "rows", "column", "done", "cells", "rule", "reason"]
-PAIRS = (("group_by", "group"), ("group_by", "level"), ("group_by", "reference"), ("term", "level"),
-         ("term", "reference"), ("subgroup", "subgroup_level"))  # fmt: skip
-WHOLE = {
-    "baseline": "group_by",
-    "adverse_event_rates": "group_by",
-    "data_quality": "year",
-}  # rows of all patients
-LONGEST_SHOWN = 3  # a name of fewer letters is not looked for inside texts
+SHORTEST_NAME = 3  # a name of fewer letters is not looked for inside texts
 
 
 @dataclass
@@ -49,19 +42,16 @@ class Release:
         groupings = frame["group_by"].to_numpy()[found] if "group_by" in frame else [""] * int(found.sum())
         for grouping, n in Counter(map(str, groupings)).items():
             rows = f"group_by = {grouping}" if grouping else "all"
-            self.add(f"tables/{name}.csv", name, rows, column, done, rule, n)
+            self.add(f"tables/{name}.csv", name, rows, column, done, n, rule)
 
-    def add(
-        self, file: str, table: str, rows: str, column: str, done: str, rule: str, cells: int = 0
-    ) -> None:
-        """Add a row; without `cells` it is of a whole file."""
-        words = (file, table, rows, column, done, cells or pd.NA, rule, RULES["rules"][rule])
-        self.done.append(dict(zip(RELEASED, words, strict=True)))
+    def add(self, *words: object) -> None:
+        """Add a row: the columns of `RELEASED` but for the reason, which is that of the rule."""
+        self.done.append(dict(zip(RELEASED, (*words, RULES["rules"][words[-1]]), strict=True)))
 
     def is_small(self, frame: pd.DataFrame) -> pd.Series:
         """Whether a row names a group, level, term or centre of fewer than twice the minimum."""
         small = np.zeros(len(frame), dtype=bool)
-        for variable, label in (*PAIRS, ("", "term"), ("", "centre_id")):
+        for variable, label in RULES["labels"]:
             if {variable or label, label} <= set(frame):
                 own = _text(frame[variable]) if variable else [label] * len(frame)
                 sizes = [self.sizes.get(pair, np.inf) for pair in zip(own, _text(frame[label]), strict=True)]
@@ -78,7 +68,7 @@ def release_tables(
     for name in list_tables("results"):
         if name in RULES["withheld"]:
             made[name] = empty_table(name)
-            release.add(f"tables/{name}.csv", name, "all", "", "removed", RULES["withheld"][name])
+            release.add(f"tables/{name}.csv", name, "all", "", "removed", pd.NA, RULES["withheld"][name])
         else:
             made[name] = tables[name]
             if name not in RULES["untouched"] and len(tables[name]):
@@ -107,28 +97,23 @@ def list_names(sizes: Mapping[tuple[str, str], float], minimum: int) -> list[str
              for f in load_schema(t).fields for c in f.codes}  # fmt: skip
     small = {label for (_, label), n in sizes.items() if n < 2 * minimum}
     shown = {label for (_, label), n in sizes.items() if n >= 2 * minimum}
-    return sorted(n for n in small - shown - codes if len(n) >= LONGEST_SHOWN)
+    return sorted(n for n in small - shown - codes if len(n) >= SHORTEST_NAME)
 
 
 def _measure(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], float]:
-    """Patients of every group, level, term and centre, by variable and label: the most that their table counts."""
-    whole = {name: tables[name][_text(tables[name][where]).eq("all")] for name, where in WHOLE.items()}
-    centres = whole["data_quality"]
-    counted = (
-        (tables["baseline"], "group_by", "group", "total"),
-        (tables["km_summary"], "group_by", "group", "n"),
-        (whole["baseline"], "term", "level", "n"),
-        (whole["adverse_event_rates"].assign(variable="term"), "variable", "term", "n"),
-        (
-            centres[_text(centres["table"]).eq("patients")].assign(variable="centre_id"),
-            "variable",
-            "centre_id",
-            "n",
-        ),
-    )
-    parts = [frame[list(columns)].set_axis(["variable", "label", "n"], axis=1) for frame, *columns in counted]
-    listed = pd.concat([part.astype({"variable": str, "label": str, "n": "float64"}) for part in parts])
-    return listed.groupby(["variable", "label"])["n"].max().to_dict()
+    """Patients of every group, level, term and centre, by variable and label: the most that a table counts."""
+    parts = []
+    for table, variable, label, count, whole, prefix in RULES["sizes"]:
+        frame = tables[table]
+        for column, value in whole.items():
+            frame = frame[_text(frame[column]).eq(value)]
+        own = _text(frame[variable]) if variable else pd.Series(label, frame.index)
+        part = pd.DataFrame(
+            {"variable": own, "label": _text(frame[label]), "n": frame[count].astype("float64")}
+        )
+        parts.append(part[part["label"].str.startswith(prefix) & part["label"].ne("")].dropna())
+    known = [part for part in parts if len(part)]
+    return pd.concat(known).groupby(["variable", "label"])["n"].max().to_dict() if known else {}
 
 
 def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataFrame:
@@ -176,15 +161,10 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
                     for end, value in zip((low, high), ends, strict=True):
                         there = frame[end].notna() & is_exact
                         made[end] = made.get(end, shorten(frame[end])).mask(there, shorten(value))
-    own = [c for c in numbers if c.startswith("emergent_")]
     for column in numbers:
         value = made.get(column, shorten(frame[column]))
-        gone = (
-            lost if column not in own else hidden.get("emergent_n", lost) | hidden.get("emergent_total", lost)
-        )
-        if column not in shares:
-            gone = gone | unsure
-        value = value.mask(gone)
+        gone = hidden["emergent_n"] | hidden["emergent_total"] if column.startswith("emergent_") else lost
+        value = value.mask(gone if column in shares else gone | unsure)
         release.note(name, frame, column, frame[column].notna() & value.isna(), "suppressed", "standing")
         is_share = column in made
         release.note(name, frame, column, value.notna(), "rounded", "rounded" if is_share else "digits")
@@ -266,12 +246,10 @@ def _mark_statuses(frame, schema: TableSchema, lost: pd.Series, hidden: Mapping)
     """Statuses of the rows without statistics."""
     made = {}
     for status in (f for f in schema.fields if f.name == "status" or f.name.endswith("_status")):
-        if (status.codes and "suppressed" not in status.codes) or status.name in schema.key:
-            continue
-        gone = hidden.get("emergent_n", lost) if status.name.startswith("emergent_") else lost
-        made[status.name] = (
-            _text(frame[status.name]).mask(gone & frame[status.name].notna(), "suppressed").replace("", pd.NA)
-        )
+        if not status.codes or "suppressed" in status.codes:
+            gone = hidden.get("emergent_n", lost) if status.name.startswith("emergent_") else lost
+            text = frame[status.name].astype("string")
+            made[status.name] = text.mask(gone & text.notna(), "suppressed")
     return made
 
 
@@ -279,11 +257,7 @@ def _drop_texts(name: str, frame: pd.DataFrame, schema: TableSchema, release: Re
     """Cells of free text that hold a number, and every text that holds the name of a small group, left out."""
     names = list_names(release.sizes, release.minimum)
     found = re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b") if names else None
-    texts = (
-        []
-        if name in RULES["set_texts"]
-        else [c for c in RULES["texts"] if c in frame and c not in schema.key]
-    )
+    texts = set() if name in RULES["set_texts"] else set(RULES["texts"]) - set(schema.key)
     made = {}
     for column in (f.name for f in schema.fields if f.type == "string" and f.name in frame):
         text = frame[column].astype("string")
@@ -298,11 +272,7 @@ def _drop_texts(name: str, frame: pd.DataFrame, schema: TableSchema, release: Re
 def _number_blocks(frame: pd.DataFrame, schema: TableSchema, *without: str) -> pd.Series:
     """Number of the block of a row: rows whose key is the same but for some columns."""
     key = [c for c in schema.key if c not in without]
-    return (
-        frame.groupby(key, dropna=False, observed=True, sort=False).ngroup()
-        if key
-        else pd.Series(0, frame.index)
-    )
+    return frame.groupby(key, dropna=False, observed=True, sort=False).ngroup()
 
 
 def _is_count(one, schema: TableSchema) -> bool:

@@ -92,7 +92,7 @@ def _write_account(folder: Path, release: Release, described: dict, study: Study
     """What was done, in `released.csv` and in words, and the part of the provenance that names nobody."""
     for rule, places in LEFT_OUT.items():
         for place in places:
-            release.add(place, "", "all", "", "removed", rule)
+            release.add(place, "", "all", "", "removed", pd.NA, rule)
     done = pd.DataFrame(release.done, columns=RELEASED)
     done.to_csv(folder / LIST, index=False, lineterminator="\n")
     outputs = {

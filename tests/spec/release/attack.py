@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,18 @@ def _add_parts(system, place, true, key, counts):
                     pair = (upper, "n"), (lower, "n")
                     if all(c in place for c in pair) and true["n"][upper] >= true["n"][lower]:
                         system.sum(place[pair[0]], [place[pair[1]]], order=True)
+
+
+def find_small_steps(true, released, minimum):
+    """Steps of a released Kaplan-Meier curve, one month wider than shown, with fewer events than the minimum."""
+    key, found = ["endpoint", "group_by", "group"], []
+    events = true["km_curve"].astype(dict.fromkeys(key, "string"))
+    curves = released["km_curve"].astype(dict.fromkeys(key, "string")).groupby(key)
+    for name, curve in curves:
+        own = events[(events[key] == list(name)).all(axis=1)]
+        steps = curve[curve["survival"].ne(curve["survival"].shift())]["time_months"]
+        for start, end in pairwise(steps):
+            inside = own["time_months"].gt(start - 1) & own["time_months"].le(end)
+            if own.loc[inside, "n_event"].sum() < minimum:
+                found.append((*name, start, end))
+    return found

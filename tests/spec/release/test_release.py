@@ -39,6 +39,8 @@ def hide_canary(tables, settings):
     own = patients["patient_id"].eq("CANARYID77")
     patients["centre_id"] = patients["centre_id"].mask(own, "CanaryCentre")
     patients["occupation"] = pd.Series("other work", patients.index).mask(own, "CanaryLevel")
+    patients["stop_reason"] = pd.Series("completed", patients.index).mask(own, "CanaryReason")
+    settings["treatment"] = {"stop_reason": "stop_reason"}
     labs = tables["labs"]
     first = labs["patient_id"].eq("CANARYID77") & labs["analyte"].eq("platelets") & labs["sequence"].eq("1")
     labs["value"] = labs["value"].mask(first, "123.45678")
@@ -54,7 +56,7 @@ def hide_canary(tables, settings):
     tables["adverse_events"] = pd.DataFrame(
         events, columns=["patient_id", "onset_date", "term", "grade"]
     ).assign(sequence="1", related="true")
-    settings["extra_columns"] = {"occupation": "category"}
+    settings["extra_columns"] = {"occupation": "category", "stop_reason": "category"}
     settings["analysis"]["group_by"] = ["radionuclide", "occupation"]
     settings["figures"]["formats"] = ["svg", "png", "pdf"]
 
@@ -82,6 +84,8 @@ def test_nothing_of_the_canary_is_in_any_byte_and_no_small_count_is_left(release
     names = [n for n in true["km_summary"]["group"].astype(str) if n == "CanaryLevel"]
     assert names  # it was there to be found
     assert attack.undo(true, released, 5) == []
+    assert attack.find_small_steps(true, released, 5) == []
+    assert len(released["km_curve"]) > 2
     assert not list(out.rglob("waterfall*.svg"))
     assert not list(out.rglob("swimmer*"))
     assert {"km_summary", "baseline"} <= {p.stem for p in (out / "tables").iterdir()}

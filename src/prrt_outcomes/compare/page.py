@@ -11,7 +11,7 @@ from prrt_outcomes.compare.changes import DECIDED
 from prrt_outcomes.compare.numbers import ALL
 from prrt_outcomes.compare.runs import Comparison
 from prrt_outcomes.report.columns import counts, texts
-from prrt_outcomes.report.content import FORMS, Column, PageTable, as_text
+from prrt_outcomes.report.content import FORMS, Column, PageTable, Row, as_text
 from prrt_outcomes.report.curves import Curves, list_steps
 from prrt_outcomes.report.write import fill_template
 from prrt_outcomes.tables.frames import pick_rows
@@ -131,7 +131,7 @@ def _show(
     if len(frame) > most:
         note = f"The first {most} of {format_count(len(frame))} rows; all are in the file."
     rows = tuple(
-        ("", [column.show(row) for column in columns]) for row in frame.head(most).to_dict("records")
+        Row("", [column.show(row) for column in columns]) for row in frame.head(most).to_dict("records")
     )
     return PageTable(title, source, tuple(columns), rows, note)
 

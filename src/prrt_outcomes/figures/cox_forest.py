@@ -10,7 +10,7 @@ from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.wording import numbers, terms
 
-FOREST_MODELS = ("multivariable", "univariable", "multivariable_stratified")
+FOREST_MODELS = ("multivariable", "univariable")
 LOWER = "lower hazard | higher hazard"
 HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 RATIO_AXIS = Axis("HR", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)

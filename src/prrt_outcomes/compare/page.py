@@ -82,7 +82,7 @@ def _list_patients(patients: pd.DataFrame, changed: pd.DataFrame) -> Iterator[Pa
     cause = texts({"Cause": "cause"}, WORDS["causes"].__getitem__)
     table = texts({"Table": "table"}, lambda name: load_schema(name).title)
     change = texts({"Change": "change"}, name_term)
-    what = texts({"What": "column"}, name_column)
+    what = [Column("What", _name_cell, False)]
     cells = [*texts({"Row": "row"}), *what, *texts({"Old": "old", "New": "new"})]
     patient, with_it = texts({"Patient": "patient_id"}), texts({"Decisions that changed": "decisions"})
     decided = changed["table"].isin(DECIDED)
@@ -134,6 +134,12 @@ def _show(
         Row("", [column.show(row) for column in columns]) for row in frame.head(most).to_dict("records")
     )
     return PageTable(title, source, tuple(columns), rows, note)
+
+
+def _name_cell(row: Mapping) -> str:
+    """Title of the column of a change."""
+    titles = {field.name: field.title for field in load_schema(row["table"]).fields}
+    return titles.get(row["column"]) or (name_column(row["column"]) if row["column"] else "")
 
 
 def _describe(row: Mapping, titles: dict[str, str]) -> str:

@@ -223,7 +223,6 @@ class Reading:
         return True
 
     def _holds_dates(self, name: str) -> bool:
-        """Whether most of the filled cells of a variable begin with a year."""
         texts = self.rows[name] if name in self.rows else pd.Series(dtype=str)
         return bool((texts[texts != ""].str.match(r"\d{4}(-|$)")).mean() > 0.5)
 

@@ -14,12 +14,11 @@ from typing import Any
 import openpyxl
 
 from prrt_outcomes.cohort.sources.files import check_file, read_source
-from prrt_outcomes.cohort.sources.limits import Bound, check_archive, unpack
-from prrt_outcomes.cohort.sources.raw_table import RefusedError, refuse
+from prrt_outcomes.cohort.sources.raw_table import Bound, RefusedError, check_archive, refuse, unpack
 from prrt_outcomes.cohort.vocabulary import fold as fold
 from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
-from prrt_outcomes.tables.date_advice import find_date_formats
+from prrt_outcomes.tables.parse_dates import find_date_formats
 
 Cell = str | float | int | bool | dt.datetime | None
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")

@@ -209,7 +209,6 @@ def find_code(target: str, cell: Cell) -> str | bool | None:
 
 
 def _look_up(codes: Mapping[str, str], text: str) -> str | None:
-    """Code of a text: its own, else that of the longest word it begins with."""
     begun = [word for word in codes if len(word) >= LONG and text.startswith(f"{word} ")]
     return codes.get(text, codes[max(begun, key=len)] if begun else None)
 

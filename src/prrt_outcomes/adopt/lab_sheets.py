@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from prrt_outcomes.adopt.coding import Coding
-from prrt_outcomes.adopt.dates_units import find_lab_unit
+from prrt_outcomes.adopt.coding import Coding, find_lab_unit
 from prrt_outcomes.adopt.grid import clean
 from prrt_outcomes.adopt.headings import find_analyte, find_visit
 from prrt_outcomes.adopt.layout import Column

@@ -8,9 +8,9 @@ import pandas as pd
 
 from prrt_outcomes.adopt.omop_codes import read_codes
 from prrt_outcomes.adopt.omop_mapping import NO_CONCEPT, OmopMapping, Part
-from prrt_outcomes.adopt.omop_people import plan_follow_up, plan_patients
 from prrt_outcomes.adopt.omop_tables import load_tables, open_source
-from prrt_outcomes.adopt.plan import StudyPlan, say
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some, say
+from prrt_outcomes.cohort.vocabulary import find_word
 from prrt_outcomes.errors import UsageError
 
 DOSE, DOSE_UNIT, DRUG_ID = "quantity", "dose_unit_source_value", "drug_exposure_id"
@@ -173,3 +173,191 @@ def _find_units(omop: OmopMapping, texts: Iterable[str], *, is_id: bool) -> dict
     }
     ours = {text: code.value for text, code in codes.items() if code.column == "unit"}
     return {text: ours.get(text, unit) for text, unit in written.items() if unit}
+
+
+PERSON, PERIOD, DEATH = "person", "observation_period", "death"
+END = "observation_period_end_date"
+MIDNIGHT = r"^\d{4}-\d\d-\d\d([ T]00:00(:00(\.0+)?)?)?$"
+OF_BIRTH = ["birth_datetime", "month_of_birth", "day_of_birth"]
+
+
+def plan_patients(omop: OmopMapping, specs: Mapping[str, Any]) -> None:
+    """One patient a person, with the first tumour, Ki-67 and grade that are recorded.
+
+    specs : where these stand (`omop.yaml`)
+    """
+    tables = omop.tables
+    source = SourcePlan(tables.place(PERSON))
+    omop.take(source, PERSON, {"patient_id": "person_id"})
+    _take_sex(omop, source, omop.find(specs["sex"]))
+    names = [n for n in ("year_of_birth", *OF_BIRTH, "care_site_id") if tables.has(PERSON, n)]
+    rows = tables.read(PERSON, names)
+    filled = {name: f"{int((~rows[name].isin(NO_CONCEPT)).sum())} of {len(rows)} filled" for name in names}
+    omop.take(source, PERSON, {"birth_year": "year_of_birth"}, filled["year_of_birth"])
+    if set(OF_BIRTH) <= set(names) and _has_birth_dates(rows):
+        omop.take(
+            source, PERSON, {"birth_date": "birth_datetime"}, "for the age at the first cycle; not kept"
+        )
+    if "care_site_id" in names and not rows["care_site_id"].isin(NO_CONCEPT).all():
+        omop.take(source, PERSON, {"centre_id": "care_site_id"}, filled["care_site_id"])
+    source.settings["missing"] = ["", "0"]
+    source.evidence["missing"] = "0 is no concept"
+    _join_first(omop, source, specs["tumour"])
+    omop.plan.add("patients", source)
+    for spec in specs[
+        "measured"
+    ]:  # in mappings of their own, where 0 is a value, and other texts mean missing
+        source = SourcePlan(tables.place(PERSON), {"merge": True})
+        omop.take(source, PERSON, {"patient_id": "person_id"})
+        _join_first(omop, source, spec)
+        if spec["ours"] in source.settings["columns"]:
+            omop.plan.add("patients", source)
+
+
+def _take_sex(omop: OmopMapping, source: SourcePlan, parts: Sequence[Part]) -> None:
+    """Sex by the first column that says it; other identifiers of its concept are unknown."""
+    names = [omop.tables.name(PERSON, part.column) for part in parts]
+    if names:
+        evidence = "; ".join(part.describe() for part in parts)
+        source.add_column("sex", tuple(names), evidence)
+    for part in parts:
+        source.add_values("sex", part.values)
+        if part is parts[0] and part.column.endswith("_id"):
+            found = omop.tables.read(PERSON, [part.column], counted=True)[part.column]
+            others = [text for text in found if text not in part.codes and text not in NO_CONCEPT]
+            source.add_values("sex", dict.fromkeys(others, "unknown"))
+
+
+def _has_birth_dates(rows: pd.DataFrame) -> bool:
+    """Whether dates of birth are whole: month and day are filled as well, and the time of day is midnight."""
+    filled = rows[rows["birth_datetime"] != ""]
+    whole = (filled[OF_BIRTH] != "").all(axis=None) and filled["birth_datetime"].str.match(MIDNIGHT).all()
+    return bool(len(filled) and whole)
+
+
+def _join_first(omop: OmopMapping, source: SourcePlan, spec: Mapping[str, Any]) -> None:
+    """Join what was recorded first of each person; persons with several values are a doubt."""
+    table, ours, dated = spec["table"], spec["ours"], spec.get("date_is")
+    values = [name for name in spec.get("values", ()) if omop.tables.has(table, name)]
+    found: dict[str, list[str]] = {}
+    several: set[str] = set()
+    parts = omop.find(spec)
+    for i, part in enumerate(parts):
+        columns = values or [part.column]
+        rows = omop.read(part, ["person_id", *columns])
+        rows["meant"] = rows[columns].agg(" ".join, axis=1) if values else rows[part.column].map(part.values)
+        n_values = rows.groupby("person_id")["meant"].nunique()
+        several |= set(n_values.index[n_values > 1])
+        taken = [*columns, *([spec["date"]] if dated else [])]
+        more: dict[str, Any] = {"prefix": "of the source " * i, "earliest": spec["date"]}
+        if len(values) == 1:
+            more["not_empty"] = values
+        names = omop.join(source, table, taken, part, **more)
+        found.setdefault(ours, []).extend(names[: len(columns)])
+        if dated:
+            found.setdefault(dated, []).append(names[-1])
+        if not values:
+            source.add_values(ours, part.values)
+        elif len(values) > 1:
+            _add_meanings(omop, source, ours, rows[values])
+    for name, theirs in found.items():
+        evidence = "; ".join(part.describe() for part in parts) if name == ours else ""
+        source.add_column(name, tuple(theirs), evidence)
+    if several:
+        omop.plan.doubt(f"{ours}: persons with several of them: {len(several)}; the earliest is read")
+    if found and dated:
+        omop.plan.doubt(f"{dated} is the date of the first condition of the tumour that is recorded")
+    elif dated:
+        omop.plan.notes.append("no condition was recognised as a tumour type")
+
+
+def _add_meanings(omop: OmopMapping, source: SourcePlan, ours: str, cells: pd.DataFrame) -> None:
+    """What the values of a measurement mean, by their concept or text; those that mean nothing are missing."""
+    for name in cells:
+        texts = [text for text in cells[name].unique() if text not in NO_CONCEPT]
+        codes = omop.find_codes(texts, ours, is_id=str(name).endswith("_id"))
+        source.add_values(ours, {text: code.value for text, code in codes.items()})
+        for text, code in codes.items():
+            if code.is_doubtful:
+                omop.plan.doubt(f"{ours}: {text!r} is read as {code.value}: {code.note}")
+        unknown = [text for text in texts if text not in codes and not find_word(ours, text)]
+        missing = source.settings.setdefault("missing", ["", "0"])
+        missing += [text for text in unknown if text not in missing]
+        if unknown:
+            omop.plan.doubt(f"{ours}: {name_some(map(repr, unknown))} of {name} not known, read as missing")
+
+
+def plan_follow_up(omop: OmopMapping, progression: Mapping[str, Any], cycles: Sequence[Part]) -> None:
+    """Each person alive at the end of the last period of observation, or dead at the date of death."""
+    tables = omop.tables
+    source = SourcePlan(tables.place(PERSON))
+    omop.take(source, PERSON, {"patient_id": "person_id"})
+    contact: list[str] = []
+    persons = set(tables.read(PERSON, ["person_id"])["person_id"])
+    seen: set[str] = set()
+    if tables.has(DEATH):
+        deaths = tables.read(DEATH, list(tables.columns[DEATH]))
+        deaths = deaths[deaths["person_id"].isin(persons)]
+        if len(deaths):
+            seen |= set(deaths["person_id"])
+            contact += _take_deaths(omop, source, deaths)
+    if tables.has(PERIOD):
+        seen |= set(tables.read(PERIOD, ["person_id"], filled=END)["person_id"])
+        contact += omop.join(source, PERIOD, [END], latest=END)
+        omop.plan.doubt("last_contact_date of the living is the end of their last observation_period")
+    source.add_column("last_contact_date", tuple(contact) or None, "")
+    _take_progressions(omop, source, omop.find(progression), cycles)
+    lost = sorted(persons - seen)
+    if lost:
+        name = tables.name(PERSON, "person_id")
+        source.choose("exclude", name, lost, "neither death nor observation_period")
+        omop.plan.doubt(say("no_follow_up", n=len(lost)))
+    if "vital_status" not in source.settings["columns"]:
+        source.add_constant("vital_status", "alive", "no row of death")
+    omop.plan.add("follow_up", source)
+
+
+def _take_deaths(omop: OmopMapping, source: SourcePlan, deaths: pd.DataFrame) -> list[str]:
+    """Who has a row of death is dead, everybody else alive; recognised by the fullest column with fewest values."""
+    told = [name for name in map(str, deaths) if name.endswith(("_concept_id", "_source_value"))]
+    names = [name for name in (*told, "death_date") if (deaths[name] != "").all()]
+    name = min(names, key=lambda column: deaths[column].nunique())
+    evidence = f"persons with a row of death, which fills this column: {len(deaths)}"
+    source.add_column("vital_status", omop.tables.name(DEATH, name), evidence)
+    source.add_values("vital_status", dict.fromkeys(sorted(deaths[name].unique()), "dead"))
+    source.settings["default"] = {"vital_status": "alive"}
+    source.evidence["default.vital_status"] = "no row of death"
+    omop.take(source, DEATH, {"death_date": "death_date"})
+    columns = list(dict.fromkeys(["death_date", name]))
+    if omop.has_concepts and "cause_concept_id" in deaths and name != "cause_concept_id":
+        causes = deaths["cause_concept_id"].unique()
+        known = omop.look_up(causes)
+        labels = {text: known[text].name if text in known else "" for text in causes if text}
+        if any(labels.values()):
+            columns.append("cause_concept_id")
+            omop.take(source, DEATH, {"death_cause": "cause_concept_id"}, "names of the concepts")
+            source.add_values("death_cause", {text: label or None for text, label in labels.items()})
+    return omop.join(source, DEATH, columns)[:1]
+
+
+def _take_progressions(
+    omop: OmopMapping, source: SourcePlan, parts: Sequence[Part], cycles: Sequence[Part]
+) -> None:
+    """The first episode of progression of each person after the first cycle."""
+    start, day = "drug_exposure_start_date", "episode_start_date"
+    found = [part.choose(t for t, value in part.values.items() if value == "progression") for part in parts]
+    found = [part for part in found if part.codes]
+    if not found:
+        return
+    begun: list[str] = []
+    for i, part in enumerate(cycles):
+        prefix = f"cycle {'of the source ' * i}"
+        begun += omop.join(source, "drug_exposure", [start], part, prefix=prefix, earliest=start)
+    dates: list[str] = []
+    for i, part in enumerate(found):
+        prefix = "of the source " * i
+        dates += omop.join(source, "episode", [day], part, prefix=prefix, earliest=day, after=begun)
+    n = sum(sum(part.counts[text] for text in part.codes) for part in found)
+    evidence = f"{n} episodes of progression"
+    source.add_column("progression_date", tuple(dates), evidence)
+    omop.plan.doubt("progression_date is the first episode of progression after the first cycle")

@@ -13,7 +13,7 @@ import yaml
 from pyarrow import parquet
 
 from prrt_outcomes.adopt.plan import say
-from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
+from prrt_outcomes.cohort.sources.raw_table import CELL_BYTES, GB, MODEST_GB, MOST_RATIO
 from prrt_outcomes.errors import InputError, UsageError, tell
 
 PARQUET = (".parquet", ".pq")
@@ -59,10 +59,7 @@ class OmopTables:
             raise
 
     def _list_tables(self) -> None:
-        """Find the tables; of one in several schemas that of the search path.
-
-        Raises UsageError where that leaves two, InputError where they are not of the model.
-        """
+        """Find the tables; of one in several schemas that of the search path."""
         found: dict[str, dict[tuple[bool, str, str], dict[str, str]]] = {}
         rows = self._execute("the list of tables", COLUMNS_OF_TABLES).fetchall()
         for schema, table, column, kind, is_near in rows:
@@ -156,10 +153,7 @@ class OmopTables:
         return pa.RecordBatchReader.from_batches(schema, read_batches())
 
     def _execute(self, table: str, query: str, values: Sequence = (), name: str = "") -> Any:
-        """A cursor on the rows; with a name one that the server keeps, so that not all of them are sent at once.
-
-        Raises InputError when the database refuses.
-        """
+        """A cursor on the rows; with a name one that the server keeps, so that not all of them are sent at once."""
         try:
             cursor = self._connection.cursor(name=name) if name else self._connection.cursor()
             cursor.execute(query, list(values))

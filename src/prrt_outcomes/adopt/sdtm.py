@@ -117,10 +117,7 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
 
 
 def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: Iterable[str] = ()) -> None:
-    """Drugs against the tumour and somatostatin analogues; every other drug is left out, which is a doubt.
-
-    cycles : names of drugs that are read as cycles
-    """
+    """Drugs against the tumour and somatostatin analogues; every other drug is left out, which is a doubt."""
     frame = medication.frame
     coded = f"{prefix}DECOD"
     is_coded = coded in frame and bool((frame[coded] != "").all())
@@ -186,7 +183,6 @@ def _holds(text: str, words: Iterable[str]) -> bool:
 
 
 def _find_kind(text: str) -> str | None:
-    """Kind of therapy that a drug is; None where it is not known."""
     return next((kind for kind, words in load_terms()["drugs"].items() if _holds(text, words)), None)
 
 

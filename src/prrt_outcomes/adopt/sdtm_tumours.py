@@ -120,10 +120,7 @@ def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSe
 
 
 def _list_sizes(results: DataSet, identified: Sequence[DataSet]) -> list[tuple[str, str, str]]:
-    """Test codes of sizes with our column, and of which places they are read: nodes, others or all.
-
-    DIAMETER is the diameter that counts in the sum, which is the short axis of a node; LDIAM goes before it.
-    """
+    """Test codes of sizes with our column, and of which places they are read: nodes, others or all."""
     codes = set(results.frame["TRTESTCD"])
     nodes = _list_nodes(identified)
     found = [("LDIAM", "longest_mm", "all")] if "LDIAM" in codes else []
@@ -134,7 +131,6 @@ def _list_sizes(results: DataSet, identified: Sequence[DataSet]) -> list[tuple[s
 
 
 def _list_nodes(identified: Sequence[DataSet]) -> list[str]:
-    """Places of TU that are lymph nodes."""
     return sorted(
         {text for data in identified for text in data.frame.get("TULOC", ()) if "NODE" in text.upper()}
     )
@@ -160,10 +156,7 @@ def _list_states(results: DataSet, code: str) -> tuple[str, dict[str, tuple[str,
 
 
 def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool) -> None:
-    """Join to each result the identification of its lesion, which says the organ and whether it is new.
-
-    Where readers have identified lesions of the same name, those without an identifier are joined by their kind.
-    """
+    """Join to each result the identification of its lesion, which says the organ and whether it is new."""
     keys = {"USUBJID": "USUBJID", "TRLNKID": "TULNKID"}
     for tumours in identified:
         frame, chosen = tumours.frame, {}
@@ -199,7 +192,6 @@ def _is_again(frame: pd.DataFrame, keys: Mapping[str, str]) -> bool:
 
 
 def _of_tumours(*names: str) -> tuple[str, ...]:
-    """Variables of TU as they are called after the joins."""
     return tuple(f"{prefix}{name}" for name in names for prefix in ("", OWN))
 
 

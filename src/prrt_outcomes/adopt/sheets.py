@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from prrt_outcomes.adopt.blocks import split_blocks
-from prrt_outcomes.adopt.coding import Coding
-from prrt_outcomes.adopt.dates_units import PER_KILOGRAM, find_activity_unit
+from prrt_outcomes.adopt.coding import PER_KILOGRAM, Coding, find_activity_unit
 from prrt_outcomes.adopt.grid import clean, fold, read_grids
 from prrt_outcomes.adopt.headings import find_radiopharmaceutical, is_missing
 from prrt_outcomes.adopt.lab_sheets import plan_labs
@@ -19,6 +17,7 @@ from prrt_outcomes.adopt.sheet import (
     list_unplaced,
     name_patients,
     recognise_sheet,
+    split_blocks,
 )
 from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.tables.schema import load_schema
@@ -69,13 +68,11 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
 
 
 def _list_above(layout: Layout) -> list[list[str]]:
-    """Different texts of each line above the names."""
     rows = layout.grid.rows[: layout.header_rows[0] - 1]
     return [[text for text in dict.fromkeys(map(clean, row)) if text] for row in rows]
 
 
 def _find_width(identity: Column | None) -> int:
-    """Digits of identifiers that begin with zeros; 0 where there are none."""
     texts = [text for text in identity.texts if text.isdigit()] if identity else []
     widths = {len(text) for text in texts}
     return widths.pop() if len(widths) == 1 and any(text.startswith("0") for text in texts) else 0
@@ -115,11 +112,7 @@ def _read_patients(source: SourcePlan, sheet: Sheet, targets: Sequence[str], cod
 
 
 def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> list[SourcePlan]:
-    """Mappings of what stands in numbered columns, such as 1. PRRT, GBq 1, 2. PRRT, GBq 2.
-
-    targets : our column to what its headings are recognised as; the first is a date that must be there
-    Returns one mapping that turns columns into rows where the headings follow a pattern, else one for each number.
-    """
+    """Mappings of what stands in numbered columns, such as 1. PRRT, GBq 1, 2. PRRT, GBq 2."""
     sets = {ours: sheet.numbered[target] for ours, target in targets.items() if target in sheet.numbered}
     first = next(iter(targets))
     if first not in sets:

@@ -42,7 +42,6 @@ def _read_whole(text: str, minimum: int) -> int:
 
 
 def _read_source(text: str) -> Path | str:
-    """A path, or the address of a database as it stands."""
     return text if "://" in text else Path(text)
 
 

@@ -309,6 +309,5 @@ def _log_path(results: Path) -> Path:
 
 
 def _short(path: Path) -> str:
-    """A path as a person would type it here."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

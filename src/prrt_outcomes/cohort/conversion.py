@@ -92,10 +92,7 @@ def convert_units(
 def _weigh(
     field: Field, is_dose: pd.Series, parsed: ParsedTable, written: Mapping[str, pa.Array], weights: pd.Series
 ) -> tuple[ParsedTable, list[CellFaults]]:
-    """Multiply activities per kilogram by the weight; one without a weight is a fault, and missing.
-
-    is_dose : which rows have such an activity, shape (rows,)
-    """
+    """Multiply activities per kilogram by the weight; one without a weight is a fault, and missing."""
     values, own = parsed.frame[field.name], parsed.frame[WEIGHT]
     weight = own.fillna(parsed.frame["patient_id"].map(weights).astype("float64"))
     rows = np.flatnonzero((is_dose & values.notna() & weight.isna()).to_numpy(bool))
@@ -114,7 +111,6 @@ def _find_factor(unit: str, field: Field) -> float | None:
 
 
 def _list_units(field: Field) -> str:
-    """What is expected where a unit is not known for a column."""
     dose = ["MBq/kg"] if field.unit == ACTIVITY else []
     return f"{field.unit}, or a unit that becomes it, such as {', '.join([*OTHER_UNITS[field.unit], *dose])}"
 
@@ -133,17 +129,13 @@ def _in_unit(field: Field, unit: str, factor: float) -> Field:
 
 
 def _round(bound: float) -> float:
-    """A bound as a reader would write it."""
     return round(bound, 1) if abs(bound) >= 10 else float(f"{bound:.4g}")
 
 
 def _check_by_row(
     field: Field, units: pd.Series, parsed: ParsedTable, written: Mapping[str, pa.Array]
 ) -> tuple[np.ndarray, list[CellFaults]]:
-    """Factor of each row by the unit that stands in it, and the faults of the values in these units.
-
-    units : cleaned text of the unit of each row, missing where it is empty
-    """
+    """Factor of each row by the unit that stands in it, and the faults of the values in these units."""
     name = field.name
     codes, texts = pd.factorize(units)
     is_given = parsed.frame[name].notna().to_numpy(bool)

@@ -116,14 +116,7 @@ def _match_rows(
     source: TableSource,
     join: Join,
 ) -> tuple[np.ndarray, list[Problem]]:
-    """Position of the row of the joined file for each row, -1 where there is none.
-
-    The only one with the key, or the earliest or latest by a date: the first of several rows of one date counts, and a
-    row without a date never does. Returns problems as well: keys that stand twice, dates that are none.
-
-    labels, files, keys : names, tables and keys of the file and of the joined file
-    rows : positions of the rows of the joined file that are read
-    """
+    """Position of the row of the joined file for each row, -1 where there is none."""
     problems: list[Problem] = []
     ours, theirs = keys[0].assign(at=range(files[0].n_rows)).dropna(), keys[1].iloc[rows].assign(row=rows)
     if join.by_date:
@@ -151,17 +144,9 @@ def _match_rows(
 
 
 def _read_dates(
-    label: str,
-    raw: RawTable,
-    name: str,
-    rows: np.ndarray,
-    source: TableSource,
-    added: Mapping[str, str],
+    label: str, raw: RawTable, name: str, rows: np.ndarray, source: TableSource, added: Mapping[str, str]
 ) -> tuple[np.ndarray, list[Problem]]:
-    """Dates of some rows as ISO texts that sort, missing where there is none; an error for what is no date.
-
-    added : columns that the join adds; the formats are those of the column of ours that is read from the dates
-    """
+    """Dates of some rows as ISO texts that sort, missing where there is none; an error for what is no date."""
     shown = {name, *(here for here, theirs in added.items() if theirs == name)}
     ours = next((ours for ours in source.columns if shown & set(source.names_of_column(ours))), "")
     texts = known_texts(raw.columns[name].take(pa.array(rows)), source.missing).dictionary_encode()
@@ -177,10 +162,7 @@ def _read_dates(
 
 
 def _add_columns(label: str, left: RawTable, right: RawTable, found: np.ndarray, join: Join) -> RawTable:
-    """The columns of the joined file for each row, with their places.
-
-    found : position of the row of the joined file for each row, -1 where there is none
-    """
+    """The columns of the joined file for each row, with their places."""
     is_found = found >= 0
     chosen = pa.array(np.maximum(found, 0), mask=~is_found)
     lines = np.where(is_found, right.lines[np.maximum(found, 0)] if right.n_rows else 0, left.lines)
@@ -204,7 +186,6 @@ def _gather_keys(
 
 
 def _mark(text: str, is_found: np.ndarray) -> pa.Array:
-    """A text where a row was found, the empty one elsewhere."""
     return pa.DictionaryArray.from_arrays(pa.array(is_found.astype(np.int32)), pa.array(["", text]))
 
 

@@ -60,7 +60,6 @@ def _columns(*types: str) -> Known:
 
 
 def _codes(study: Study, tables: Tables, column: str) -> list[str] | None:
-    """Levels of a column of patients where the schema fixes them."""
     field = list_columns(study).get(column)
     return [str(code) for code in field.codes if code != UNKNOWN] or None if field else None
 

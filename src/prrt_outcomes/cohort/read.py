@@ -21,11 +21,14 @@ from prrt_outcomes.cohort.chronology import (
     filter_after_cutoff,
     gather_known,
 )
-from prrt_outcomes.cohort.consistency import check_references, find_missing_parents
-from prrt_outcomes.cohort.grades import derive_grades
-from prrt_outcomes.cohort.grouping import derive_tumour_group
+from prrt_outcomes.cohort.grouping import derive_grades, derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
-from prrt_outcomes.cohort.plausibility import check_plausibility, find_missing_companions
+from prrt_outcomes.cohort.plausibility import (
+    check_plausibility,
+    check_references,
+    find_missing_companions,
+    find_missing_parents,
+)
 from prrt_outcomes.cohort.settings import check_complete_patients, check_glyphs, check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult

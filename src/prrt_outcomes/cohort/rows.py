@@ -66,7 +66,6 @@ def choose_rows(
 
 
 def _check_values(place: str, values: Sequence[str], column: pa.Array) -> list[Problem]:
-    """Values of a filter that stand there twice, and those that no cell of the file has."""
     return check_twice(place, values) + tell_unmatched(place, values, pc.unique(clean_texts(column)))
 
 

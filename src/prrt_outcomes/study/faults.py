@@ -88,10 +88,7 @@ def _allowed(fault: dict) -> list[str]:
 
 
 def _written_place(location: tuple, lines: Mapping[str, int], *, is_absent: bool) -> str:
-    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one.
-
-    A key that is absent is the last part of its place.
-    """
+    """The dotted key of a fault as written in the file: without tags of unions, and the 0 of a list of one."""
     place = ""
     for index, part in enumerate(location, start=1):
         deeper = join_key(place, part)

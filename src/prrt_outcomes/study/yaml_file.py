@@ -77,10 +77,7 @@ def _read_text(path: Path) -> str:
 
 
 def _walk(root: yaml.Node | None, lines: dict[str, int]) -> Iterator[Problem]:
-    """Note the line of each key; tell of doubled keys, tags that are not plain, and too many values.
-
-    What an alias repeats is walked wherever it stands, since each place is read and checked for itself.
-    """
+    """Note the line of each key; tell of doubled keys, tags that are not plain, and too many values."""
     stack: list[tuple[yaml.Node, str, int]] = [(root, "", 0)] if root is not None else []
     n_values = 0
     while stack:

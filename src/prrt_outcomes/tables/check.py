@@ -54,11 +54,7 @@ def check_values(
 def _apply_rules(
     field: Field, values: pd.Series, failed: np.ndarray | None
 ) -> Iterator[tuple[Any, str, str, str]]:
-    """For each rule of a column the cells that break it, what is wrong, what is expected, and how severe that is.
-
-    An empty cell breaks a rule only where the column must be filled: one that the file has (`failed` is there), and
-    whose text could be read.
-    """
+    """For each rule of a column the cells that break it, what is wrong, what is expected, and how severe that is."""
     low, high = _bounds(field)
     allowed = _range(field, field.minimum, field.maximum)
     if field.codes:
@@ -84,7 +80,6 @@ def _apply_rules(
 
 
 def _describe_needed(field: Field) -> str:
-    """What a column that must be filled holds, and what to do where an empty cell means a code."""
     empty = format_values(field.name, {"": "..."})
     code = f"; where an empty cell means a code: {empty} in study.yaml" if field.codes else ""
     return f"a value: {field.description}{code}"

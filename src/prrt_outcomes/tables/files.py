@@ -80,11 +80,9 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _replace(values: pd.Series, pattern: re.Pattern, text: str) -> pd.Series:
-    """Values as texts in which what a pattern finds is replaced."""
     return values.astype("string").str.replace(pattern, text, regex=True)
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Booleans as true and false, as the input tables write them."""
     flags = [c for c in frame.columns if str(frame[c].dtype) in ("boolean", "bool")]
     return frame.assign(**{c: frame[c].astype("boolean").map({True: "true", False: "false"}) for c in flags})

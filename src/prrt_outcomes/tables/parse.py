@@ -18,9 +18,15 @@ import pyarrow.compute as pc
 from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.errors import Problem, shorten
 from prrt_outcomes.study.base import EARLIEST_DAY, LATEST_DAY
-from prrt_outcomes.tables.date_advice import advise_date
 from prrt_outcomes.tables.frames import DTYPES, spell_categories
-from prrt_outcomes.tables.parse_dates import Faulty, TextFormat, as_strings, match_pattern, parse_dates
+from prrt_outcomes.tables.parse_dates import (
+    Faulty,
+    TextFormat,
+    advise_date,
+    as_strings,
+    match_pattern,
+    parse_dates,
+)
 from prrt_outcomes.tables.places import CellPlaces, Cells
 from prrt_outcomes.tables.schema import MISSING_WORDS, Field, advise_values, load_schema
 

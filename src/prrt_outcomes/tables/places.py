@@ -55,6 +55,5 @@ def locate_cells(labels: np.ndarray, lines: np.ndarray, places: Mapping[str, Cel
 
 
 def _fill(texts: pa.Array, other: np.ndarray | str) -> np.ndarray:
-    """Texts as objects, with another where one is empty."""
     found = texts.to_numpy(zero_copy_only=False).astype(object)
     return np.where(found == "", other, found)

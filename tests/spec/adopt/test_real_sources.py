@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.adopt.grid import clean, read_grids
-from prrt_outcomes.adopt.redcap import count_cells
-from prrt_outcomes.adopt.redcap_export import read_dictionary, read_export
+from prrt_outcomes.adopt.redcap import count_cells, read_dictionary, read_export
 from prrt_outcomes.cli.main import main
 from prrt_outcomes.cohort.read import read_cohort
 from prrt_outcomes.study.load import load_study

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from prrt_outcomes.adopt.coding import Coding
-from prrt_outcomes.adopt.dates_units import find_activity_unit, find_dates, find_lab_unit
+from prrt_outcomes.adopt.coding import Coding, find_activity_unit, find_dates, find_lab_unit
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from prrt_outcomes.adopt.grid import fold, read_grids
 from prrt_outcomes.adopt.layout import find_layout
-from prrt_outcomes.tables.date_advice import find_date_formats
+from prrt_outcomes.tables.parse_dates import find_date_formats
 
 DAY = dt.datetime(2019, 3, 28)
 HEADER = ["PatNr", "Geb.", "m/w", "1. PRRT"]

@@ -8,8 +8,7 @@ from pathlib import Path
 import yaml
 
 from prrt_outcomes.cohort.sources.layout import fill_down
-from prrt_outcomes.cohort.sources.limits import GB, Bound
-from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
+from prrt_outcomes.cohort.sources.raw_table import GB, Bound, RefusedError, SourceResult, refuse
 from prrt_outcomes.errors import Problem, nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
@@ -77,7 +76,7 @@ def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResu
     elif kind.name == "labelled":
         from prrt_outcomes.cohort.sources.statistical import read_labelled_table as read
     elif kind.name == "json":
-        from prrt_outcomes.cohort.sources.dataset_json import read_dataset_json as read
+        from prrt_outcomes.cohort.sources.typed_columns import read_dataset_json as read
     elif kind.name == "rds":
         from prrt_outcomes.cohort.sources.r_data import read_rds_table as read
     else:

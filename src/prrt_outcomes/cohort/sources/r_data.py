@@ -12,8 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import rdata
 
-from prrt_outcomes.cohort.sources.limits import CELL_BYTES, Bound, start_gzip, unpack
-from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
+from prrt_outcomes.cohort.sources.raw_table import (
+    CELL_BYTES,
+    Bound,
+    RefusedError,
+    SourceResult,
+    refuse,
+    start_gzip,
+    unpack,
+)
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import suggest
 from prrt_outcomes.study.base import FileSource
@@ -88,7 +95,6 @@ def _limit(bound: Bound, name: bytes) -> Any:
 
 
 def _is_nested(column: pd.Series) -> bool:
-    """Whether a column has lists or tables in its cells."""
     return column.dtype == object and not column.map(pd.api.types.is_scalar).all()
 
 
@@ -109,7 +115,6 @@ def _read_days(values: Any, _: Any) -> np.ndarray:
 
 
 def _read_moments(values: Any, attributes: Any) -> np.ndarray:
-    """Moments in the time zone of the column, in UTC where it has none."""
     zone = next(iter(attributes.get("tzone") or ()), "") or "UTC"
     moments = pd.to_datetime(np.asarray(values, "float64"), unit="s", utc=True)
     return moments.tz_convert(str(zone)).tz_localize(None).to_numpy()

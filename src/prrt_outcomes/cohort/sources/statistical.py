@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyreadstat
 
-from prrt_outcomes.cohort.sources.limits import GB, Bound
-from prrt_outcomes.cohort.sources.raw_table import RefusedError, SourceResult, refuse
+from prrt_outcomes.cohort.sources.raw_table import GB, Bound, RefusedError, SourceResult, refuse
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import tell_setting
 from prrt_outcomes.study.base import FileSource

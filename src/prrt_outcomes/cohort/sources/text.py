@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from prrt_outcomes.cohort.sources.layout import check_names, join_names
-from prrt_outcomes.cohort.sources.limits import Bound, unpack
+from prrt_outcomes.cohort.sources.layout import TextLayout, check_names, join_names, lay_out_text
 from prrt_outcomes.cohort.sources.raw_table import (
+    Bound,
     RefusedError,
     SourceResult,
     check_header,
     gather_raw_table,
     refuse,
+    unpack,
 )
-from prrt_outcomes.cohort.sources.text_layout import TextLayout, lay_out_text
 from prrt_outcomes.errors import Problem, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
@@ -253,10 +253,7 @@ def _parse_cells(
 
 
 def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None:
-    """Cells of a text of which every line is a record with as many fields as the header; None for another one.
-
-    A blank line, and a record that goes on in a second line, make the records fewer than the lines.
-    """
+    """Cells of a text of which every line is a record with as many fields as the header; None for another one."""
     if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
         return None
     try:
@@ -268,7 +265,6 @@ def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None
 
 
 def _read_names(text: bytes, delimiter: str) -> list[str]:
-    """Fields of the first record of a text."""
     lines = io.StringIO(text.decode("utf-8", "ignore"), newline="")
     return next(csv.reader(lines, delimiter=delimiter), [])
 

@@ -24,10 +24,14 @@ from prrt_outcomes.cohort.sources.layout import (
     join_names,
     tell_no_rows,
 )
-from prrt_outcomes.cohort.sources.limits import CELL_BYTES, GB, ROW_BYTES, Bound, check_archive
 from prrt_outcomes.cohort.sources.raw_table import (
+    CELL_BYTES,
+    GB,
+    ROW_BYTES,
+    Bound,
     RefusedError,
     SourceResult,
+    check_archive,
     check_header,
     gather_raw_table,
     refuse,
@@ -117,7 +121,6 @@ def _find_merged(sheet: Any) -> set[tuple[int, int]]:
 
 
 def _join_lines(rows: dict[int, list[str]], lines: Sequence[int], merged: set[tuple[int, int]]) -> list[str]:
-    """Names in several lines of a sheet, as wide as the widest."""
     width = max(len(rows[line]) for line in lines)
     padded = [rows[line] + [""] * (width - len(rows[line])) for line in lines]
     return join_names(padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged)

@@ -15,7 +15,7 @@ import pyreadstat
 import pytest
 
 from prrt_outcomes.adopt.grid import read_grids
-from prrt_outcomes.cohort.sources import limits, statistical
+from prrt_outcomes.cohort.sources import raw_table, statistical
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.errors import InputError
 from prrt_outcomes.study.base import TableSource
@@ -40,7 +40,7 @@ def adopted(path):
 
 @pytest.fixture
 def small_limits(monkeypatch):
-    monkeypatch.setattr(limits, "MODEST_GB", 0.001)
+    monkeypatch.setattr(raw_table, "MODEST_GB", 0.001)
 
 
 @pytest.mark.usefixtures("small_limits")
@@ -156,7 +156,7 @@ def test_legitimate_tables_are_far_below_the_bounds(tmp_path):
     """Ten times fewer bytes unpacked than the bound of a packed table of lesions."""
     lesions = (STUDIES / "example" / "data" / "lesions.csv").read_bytes()
     packed = gzip.compress(lesions, 9)
-    assert len(lesions) < limits.MOST_RATIO * len(packed) / 8
+    assert len(lesions) < raw_table.MOST_RATIO * len(packed) / 8
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import rdata
 
 from prrt_outcomes.adopt.grid import read_grids
-from prrt_outcomes.cohort.sources import limits
+from prrt_outcomes.cohort.sources import raw_table
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.study.base import TableSource
 
@@ -77,7 +77,7 @@ def test_an_object_that_is_no_data_frame_and_a_damaged_file(tmp_path):
 
 
 def test_a_file_that_unpacks_to_far_more_than_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "MODEST_GB", 0.001)
+    monkeypatch.setattr(raw_table, "MODEST_GB", 0.001)
     for pack in (gzip.compress, bz2.compress, lzma.compress):
         (tmp_path / "t.rds").write_bytes(pack(b"X\n" + b"\0" * (1 << 26)))
         assert told(tmp_path, "t.rds")[0][1] == "the file is larger in memory than the limit"

@@ -93,7 +93,6 @@ class AnalysisSettings(Section):
 
     @model_validator(mode="after")
     def check_sorted(self) -> Self:
-        """Milestones and landmarks are rising."""
         for key in ("milestones_months", "landmark_months"):
             times = getattr(self, key)
             if list(times) != sorted(set(times)):
@@ -109,6 +108,5 @@ class MultiplicitySettings(Section):
 
     @model_validator(mode="after")
     def check_family(self) -> Self:
-        """Each test stands once."""
         check_distinct(self.family, "family: a test is given twice")
         return self

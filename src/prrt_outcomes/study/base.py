@@ -140,9 +140,8 @@ class Join(RowSource):
 
     on: ColumnOfFile | tuple[ColumnOfFile, ...] | dict[ColumnOfFile, ColumnOfFile] = Field()
     """Columns that are the key in both files, or those of the table's file: those of this one."""
-    columns: tuple[ColumnOfFile, ...] = Field(
-        min_length=1, description="Columns of this file that are added."
-    )
+    columns: tuple[ColumnOfFile, ...] = Field(min_length=1)
+    """Columns of this file that are added."""
     prefix: str = Field("", description="Text before their names, where the table's file has the same.")
     earliest: ColumnOfFile | None = None
     """Column of dates of this file: of several rows with one key the one with the earliest date is joined."""
@@ -154,7 +153,6 @@ class Join(RowSource):
 
     @model_validator(mode="after")
     def check_order(self) -> Self:
-        """One order of the rows, and a date to compare only where there is one."""
         if self.earliest and self.latest:
             raise ValueError("earliest and latest; one or the other")
         if self.after and not self.by_date:
@@ -199,7 +197,6 @@ class Unpivot(Section):
 
     @model_validator(mode="after")
     def check_columns(self) -> Self:
-        """Patterns share their placeholders, lists are of one length, no column is made twice."""
         lists = [names for names in self.columns.values() if isinstance(names, tuple)]
         if lists and len(lists) < len(self.columns):
             raise ValueError("columns: patterns and lists of names; one or the other")
@@ -240,9 +237,8 @@ class Pivot(Section):
     by: ColumnOfFile = Field(description="Column of the file with the code that names the new column.")
     value: ColumnOfFile | Annotated[tuple[ColumnOfFile, ...], Field(min_length=1)]
     """Column with the value, or several of which the first that is not empty holds it."""
-    keys: tuple[ColumnOfFile, ...] = Field(
-        min_length=1, description="Columns of which each combination is a row."
-    )
+    keys: tuple[ColumnOfFile, ...] = Field(min_length=1)
+    """Columns of which each combination is a row."""
 
     @property
     def values(self) -> tuple[str, ...]:

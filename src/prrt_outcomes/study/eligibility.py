@@ -36,7 +36,6 @@ class Condition(base.Section):
 
     @model_validator(mode="after")
     def check_bounds(self) -> Self:
-        """There is a bound, in a unit of the measure."""
         if self.minimum is None and self.maximum is None:
             raise ValueError(f"{self.item} has no bound; such as minimum: 75")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
@@ -55,7 +54,6 @@ class EligibilitySet(base.Section):
 
     @model_validator(mode="after")
     def check_items(self) -> Self:
-        """An item has one bound for each cycle and radionuclide, of one measure in one unit."""
         keys = [
             (c.item, phase, c.radionuclide)
             for c in self.conditions

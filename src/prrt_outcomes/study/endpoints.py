@@ -72,7 +72,6 @@ class EndpointDefinition(Section):
 
     @model_validator(mode="after")
     def check_event(self) -> Self:
-        """Something is an event, else everybody is censored."""
         rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
         if not {"event", "next_therapy"} & set(rules) and not self.events:
             raise ValueError(

@@ -33,21 +33,18 @@ class CriterionDefinition(base.Section):
     """A nodal target below this short axis at baseline is a warning."""
     target_minimum_mm: base.Size = 10.0
     """A target with a shorter longest diameter at baseline is a warning."""
-    targets_maximum: base.Whole | None = Field(
-        None, gt=0, le=1_000, description="More targets are a warning."
-    )
+    targets_maximum: base.Whole | None = Field(None, gt=0, le=1_000)
+    """More targets are a warning."""
     targets_maximum_organ: Annotated[base.Whole, Field(gt=0, le=1_000)] | None = None
     """More targets in one organ are a warning."""
     too_small_mm: base.Size = 5.0
     """Diameter of a lesion that is there but too small to measure (both diameters of a product)."""
-    partial_fall: base.Share = Field(
-        gt=0, description="PR: the sum fell by at least this share of the baseline."
-    )
+    partial_fall: base.Share = Field(gt=0)
+    """PR: the sum fell by at least this share of the baseline."""
     minor_fall: Annotated[base.Share, Field(gt=0)] | None = None
     """MR: the sum fell by at least this share of the baseline, but not to a PR; none: no such category."""
-    progression_rise: base.Number = Field(
-        gt=0, le=100, description="PD: a rise by at least this share of the reference."
-    )
+    progression_rise: base.Number = Field(gt=0, le=100)
+    """PD: a rise by at least this share of the reference."""
     progression_absolute: Annotated[base.Size, Field(gt=0)] | None = None
     """PD: a rise by at least this many mm (diameter), mm2 (product) or units of the marker."""
     progression_combine: Literal["both", "either"] = "both"
@@ -65,7 +62,6 @@ class CriterionDefinition(base.Section):
 
     @model_validator(mode="after")
     def check_definition(self) -> Self:
-        """Minor lies below partial, and a marker names its analyte."""
         if self.minor_fall is not None and self.minor_fall >= self.partial_fall:
             raise ValueError(f"minor_fall must be below partial_fall; less than {self.partial_fall:g}")
         if (self.measure == "marker") != (self.analyte is not None):
@@ -152,7 +148,6 @@ class ResponseSettings(base.Section):
 
     @model_validator(mode="after")
     def check_groups(self) -> Self:
-        """No best response stands in two groups."""
         codes = [code for group in self.groups.values() for code in group]
         twice = sorted({code for code in codes if codes.count(code) > 1})
         if twice:

@@ -20,15 +20,12 @@ class NamedCodes(Section):
 class TumourWords(NamedCodes):
     """Tumour types by name and by ICD-O-3."""
 
-    topography: dict[Topography, str] = Field(
-        default_factory=dict, description="Site, as C17.2 or C17: our code."
-    )
-    morphology: dict[Morphology, str] = Field(
-        default_factory=dict, description="Morphology, as 8240: our code."
-    )
-    neuroendocrine: tuple[Morphology, ...] = Field(
-        (), description="Morphologies whose code is that of the site."
-    )
+    topography: dict[Topography, str] = Field(default_factory=dict)
+    """Site, as C17.2 or C17: our code."""
+    morphology: dict[Morphology, str] = Field(default_factory=dict)
+    """Morphology, as 8240: our code."""
+    neuroendocrine: tuple[Morphology, ...] = ()
+    """Morphologies whose code is that of the site."""
 
 
 class AgentWords(NamedCodes):

@@ -14,10 +14,7 @@ UNDATED = "values such as {!r} have no date of their own; they are dated on the 
 
 
 def plan_labs(sheet: Sheet, main: Sheet, coding: Coding) -> None:
-    """Add the laboratory values of a sheet, where it has any.
-
-    main : sheet of the patients; its cycles give the dates of values whose heading names a visit and no date
-    """
+    """Add the laboratory values of a sheet, where it has any."""
     date = sheet.placed.get("sample_date") or (sheet.placed.get("any_date") if not sheet.is_wide else None)
     if {"analyte", "value"} <= set(sheet.placed) and date is not None:
         _plan_long(sheet, date, coding)

@@ -120,7 +120,6 @@ class Export:
 def read_dictionary(path: Path, exported: Container[str] = ()) -> list[DictionaryField]:
     """Fields of a data dictionary, as it is downloaded or as the interface gives it.
 
-    exported : columns of the exports
     Raises InputError when it lacks the names, forms or types of the fields.
     """
     grid = read_grids(path)[0]

@@ -21,7 +21,6 @@ IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
 def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = False) -> Path:
     """Write the study and return the path of its `study.yaml`.
 
-    confirm : whether the doubts are written as confirmed
     again : whether a study that this plan has written is replaced
     Raises UsageError when the folder holds a study already; nothing is overwritten.
     """

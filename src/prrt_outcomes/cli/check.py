@@ -30,7 +30,6 @@ def check_study(study: Study) -> tuple[Problem, ...]:
 def load_checked_study(place: str | Path) -> Study:
     """Read a study file and hold its settings against what they name; no table is read.
 
-    place : a study folder, or its `study.yaml`
     Raises InputError with every fault of the file, or every setting that names what is not there.
     """
     study_file = find_study_file(place)

@@ -20,7 +20,6 @@ def format_problems(problems: Sequence[Problem], where_all: str = "") -> str:
     """Format problems as an aligned table.
 
     problems : in the order in which they are shown; errors come before warnings, and these before notes
-    where_all : where those that are not shown can be read, in words
     Returns Text. Of the same fault in the same column the first five are shown and the rest counted.
     """
     lines = []

@@ -159,7 +159,6 @@ def check_filled(
 ) -> list[Problem]:
     """Required columns of merged files that none of them gives, and cells of these that none of them fills.
 
-    given : columns of ours that a file gives
     told : problems of the files; a cell that is among them is not told again
     """
     problems: list[Problem] = []
@@ -214,9 +213,6 @@ def assemble_table(
 ) -> CohortTable:
     """Read all sources of a table and stack or merge them; none of the faults of one hides those of another.
 
-    read : reads one source as text
-    prefixes : for each file and sheet (`source_key`) what numbered rows are called after
-    extra_columns : declared columns beyond the schema and their types
     known : what the tables read before say of each patient
     Returns CohortTable; its frame is empty where nothing could be read.
     """

@@ -153,7 +153,6 @@ def read_boxes(
 ) -> tuple[TextColumn, list[Problem]]:
     """The code of the first box that is checked in each row; missing where none is.
 
-    kept : positions of the rows that are read
     name : column of ours, under ``first_of``
     A box is checked by 1, yes, true, x, checked, its code or the name of its column. Returns the column of the rows
     that are read; an error for each other text in a box, a warning for each row with several boxes checked.

@@ -54,10 +54,7 @@ class KnownPatients:
 
 
 def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
-    """What is known of each patient from the tables that were read.
-
-    tables : tables with their rows as ``frame``
-    """
+    """What is known of each patient from the tables that were read."""
     empty = {name: empty_table(name) for name in OF_PATIENTS}
     frames = {name: tables[name].frame if name in tables else empty[name] for name in OF_PATIENTS}
     patients, follow_up = (
@@ -165,10 +162,7 @@ DEATHS = {
 
 
 def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list[CellFaults]:
-    """List the dead without a date of death: errors, or warnings where the study says what they are taken for.
-
-    rule : `dead_without_date` of the study
-    """
+    """List the dead without a date of death: errors, or warnings where the study says what they are taken for."""
     is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
     words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
     expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"

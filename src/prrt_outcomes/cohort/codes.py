@@ -81,10 +81,7 @@ def note_cleaned_texts(table: str, fields: Sequence[Field], mapped: MappedTable)
 
 
 def check_letter_case(table: str, frame: pd.DataFrame, fields: Sequence[Field]) -> list[Problem]:
-    """Warn of levels of a column that differ in nothing but capital letters: each would be a group of its own.
-
-    frame : typed rows of all files of the table
-    """
+    """Warn of levels of a column that differ in nothing but capital letters: each would be a group of its own."""
     problems = []
     for field in fields:
         if field.type != "string" or field.name in NOT_LEVELS:

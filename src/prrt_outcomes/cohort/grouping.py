@@ -124,8 +124,6 @@ def select_comparable(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Covariates that a model of the complete rows can hold, with the references of the categories among them.
 
-    covariates : columns of `derive_covariates`
-    references : reference level by name
     Left out are a covariate with one value in the complete rows and a category whose reference nobody has there.
     A row in which any covariate is missing is missing in all that are kept.
     """
@@ -174,7 +172,6 @@ def add_absent_levels(table: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
 def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
     """Add `tumour_group` where it is absent or empty: tumour types taken together.
 
-    patients : table `patients` with `tumour_type`
     Returns the same rows with `tumour_group` (category gep < lung < neuroectodermal < other); a group that
     stands there already is kept, an empty tumour type stays empty.
     """
@@ -269,7 +266,6 @@ GRADED_BY_KI67 = "gep_"
 def derive_grades(table: str, patients: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Fill an empty grade from Ki-67; a grade that is stated, `unknown` among them, stays.
 
-    table : name of the table to be named
     patients : typed: grade, ki67_percent, tumour_type
     Returns the patients, and a note that counts those whose grade was filled.
     """

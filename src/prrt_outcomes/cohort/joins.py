@@ -39,7 +39,6 @@ class Joined:
 def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Joined:
     """Add to each row the columns of the one row with the same key in each file that is joined.
 
-    read : reads one file as text
     Rows without such a row have empty cells. A key that occurs twice in the joined file is an error, unless a date
     says which of its rows is joined.
     """

@@ -67,9 +67,7 @@ def map_table(
     Rows of the file are numbered (``columns: {patient_id: null}``) before any is left out, as ``<prefix>-000001``, so
     that one file numbered for two tables gives the same patients.
 
-    fields : fields that our table may hold, declared extra columns included
     prefix : what the number of a row follows; the same for the same file and sheet, another for another
-    words : for our columns the words of files
     """
     raw = reshaped.raw
     problems = check_mapping(table, source, fields) + check_columns(table, reshaped, source, fields)
@@ -259,10 +257,7 @@ def find_names(raw: RawTable, source: TableSource, name: str) -> tuple[str, ...]
 def tell_unread(
     table: str, reshaped: Reshaped, source: TableSource, fields: Sequence[Field], used: Collection[str]
 ) -> list[Problem]:
-    """Warn of columns that the mapping makes or joins and then reads nowhere: what they hold would be lost.
-
-    used : columns that are read
-    """
+    """Warn of columns that the mapping makes or joins and then reads nowhere: what they hold would be lost."""
     made = [(name, "unpivot") for name in (source.unpivot.columns if source.unpivot else ())]
     made += [(name, f"join.{i}") for i, join in enumerate(source.join) for name in join.added]
     free = [field.name for field in fields if field.name not in source.columns]
@@ -282,10 +277,7 @@ def _find_readers(source: TableSource, name: str) -> list[str]:
 
 
 def check_values(table: str, source: TableSource, ours: str, found: pa.Array) -> list[Problem]:
-    """List keys of ``values`` that can never match, or that no cell of the file has.
-
-    found : distinct texts of the file for this column
-    """
+    """List keys of ``values`` that can never match, or that no cell of the file has."""
     place = f"tables.{table}.values.{ours}"
     keys = list(source.values[ours])
     missing = {clean_text(text) for text in source.missing} - {""}

@@ -48,10 +48,7 @@ def summarise_problems(problems: Iterable[Problem]) -> pd.DataFrame:
 
 
 def summarise_warnings(problems: Iterable[Problem], dead_without_date: str | None) -> pd.DataFrame:
-    """Result table `data_warnings`: one row a kind of warning, with its count and what follows for the results.
-
-    dead_without_date : setting of the study, which says what a death without a date is taken for
-    """
+    """Result table `data_warnings`: one row a kind of warning, with its count and what follows for the results."""
     found = summarise_problems(problem for problem in problems if problem.severity == "warning")
     words = load_rules()["consequences"] | {
         f"^{describe_fault('undated_death', expected='')[0]}$": f"Each is {DEATHS.get(str(dead_without_date), '')}."
@@ -65,7 +62,6 @@ def summarise_warnings(problems: Iterable[Problem], dead_without_date: str | Non
 def locate_problems(table: CohortTable, problems: pd.DataFrame) -> pd.DataFrame:
     """Find the cells of a table that errors and warnings name.
 
-    problems : as `tabulate_problems` gives them, of all tables
     Returns one row a cell and problem: column, position of the row in the frame, problem, severity, value as written.
     A problem of a file, a column or a line above the rows names no cell.
     """

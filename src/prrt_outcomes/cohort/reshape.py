@@ -187,10 +187,7 @@ class Reshaped:
 
 
 def reshape_table(table: str, raw: RawTable, source: TableSource, read: Read) -> Reshaped:
-    """Bring a raw table into the shape that the mapping reads, as the source says.
-
-    read : reads a file that is joined as text
-    """
+    """Bring a raw table into the shape that the mapping reads, as the source says."""
     joined = join_files(table, raw, source, read)
     reshaped = Reshaped(
         joined.raw, joined.used, n_read=raw.n_rows, problems=joined.problems, taken=joined.taken

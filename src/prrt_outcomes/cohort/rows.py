@@ -33,8 +33,6 @@ def choose_rows(
 ) -> tuple[np.ndarray, Counter, list[Problem]]:
     """Positions of the rows that the mapping chooses, in the order of the file.
 
-    table : table, and file where it is another, as problems name it
-    place : dotted key of the source in the study file
     Returns positions, the number of rows that each setting leaves out (a row is counted once, by the first setting
     that leaves it out), and problems: columns that the file lacks, values that cannot choose a row.
     """
@@ -76,10 +74,7 @@ def check_twice(place: str, texts: Sequence[str]) -> list[Problem]:
 
 
 def tell_unmatched(place: str, texts: Sequence[str], found: pa.Array) -> list[Problem]:
-    """A warning for texts of the study file that no cell of the column has.
-
-    found : distinct cleaned texts of the file
-    """
+    """A warning for texts of the study file that no cell of the column has."""
     known = set(found.to_pylist())
     unmatched = [text for text in texts if clean_text(text) not in known]
     if not unmatched or not known:
@@ -118,11 +113,7 @@ def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: Table
 
 
 def count_losses(table: str, n_read: int, n_made: int, lost: Mapping[str, int]) -> list[dict]:
-    """Rows of `attrition`: what came in, and what each setting and the lack of any content left out.
-
-    n_read : rows that were read of the files
-    n_made : rows that these became, before any was left out
-    """
+    """Rows of `attrition`: what came in, and what each setting and the lack of any content left out."""
     rows = []
     left = n_read + sum(lost.get(setting, 0) for setting in WHILE_READING)
     for setting, reason in REASONS.items():

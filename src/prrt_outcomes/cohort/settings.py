@@ -68,11 +68,7 @@ def _note_bare_paths(problems: Sequence[Problem], content: object) -> Iterator[P
 
 
 def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
-    """Find groupings and covariates with more levels than can be compared: every pair of them is tested.
-
-    study : of which `analysis.group_by` and `analysis.covariates` are read
-    patients : typed; columns that it does not have are left to other checks
-    """
+    """Find groupings and covariates with more levels than can be compared: every pair of them is tested."""
     problems = []
     for key in ("group_by", "covariates"):
         for index, name in enumerate(getattr(study.analysis, key)):
@@ -87,10 +83,7 @@ def check_level_counts(study: Study, patients: pd.DataFrame) -> list[Problem]:
 
 
 def check_glyphs(study: Study, patients: pd.DataFrame) -> list[Problem]:
-    """Warn of titles, and of levels of groupings and covariates, with letters that the font of the figures lacks.
-
-    patients : typed; of its columns those that the analysis names are read
-    """
+    """Warn of titles, and of levels of groupings and covariates, with letters that the font of the figures lacks."""
     titled = [("title", study.title)]
     for key in ("endpoints", "controls"):
         titled += [(f"{key}.{i}.title", item.title) for i, item in enumerate(getattr(study, key))]
@@ -118,7 +111,6 @@ def _lacks_glyph(letter: str) -> bool:
 def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Problem]:
     """Warn of covariates that the multivariable model leaves out, because of those who have all covariates known.
 
-    study : of which `analysis.covariates` and `analysis.reference` are read
     patients : typed; covariates that it does not have, or of which all patients have one value, are not counted
     """
     from prrt_outcomes.cohort.grouping import derive_covariates, fix_references, select_comparable

@@ -97,7 +97,6 @@ def read_words(
 ) -> tuple[TextColumn, list[Problem]]:
     """Read the words of the vocabulary as codes; a text that is none of them stays as it is.
 
-    words : for our columns the words of files
     Returns the column, and a note that says which texts were read as which code.
     """
     if field.name not in words:
@@ -154,10 +153,7 @@ def derive_term_group(events: pd.DataFrame, words: Words) -> pd.DataFrame:
 
 
 def check_term_groups(events: pd.DataFrame, own: Vocabulary) -> Iterator[Problem]:
-    """Warn of each term that may be a myeloid neoplasm and is not counted as one, unless the study groups it.
-
-    events : with `term_group`
-    """
+    """Warn of each term that may be a myeloid neoplasm and is not counted as one, unless the study groups it."""
     decided = {fold(name) for names in own.term_group.names.values() for name in names}
     in_doubt = re.compile("|".join(load_vocabulary()["term_group"]["in_doubt"]))
     uncounted = events[events["term_group"].isin([OTHER, SECOND])]
@@ -170,11 +166,7 @@ def check_term_groups(events: pd.DataFrame, own: Vocabulary) -> Iterator[Problem
 
 
 def find_word(column: str, text: str, vocabulary: Words | None = None) -> str | None:
-    """Code of a text of a column of ours by the vocabulary; None where it has none.
-
-    column : tumour_type, grade or radiopharmaceutical
-    vocabulary : words of a study; those of everybody where it is None
-    """
+    """Code of a text of a column of ours by the vocabulary; None where it has none."""
     words = (vocabulary or load_vocabulary())[column]
     code = words["names"].get(fold(text))
     if code is None and "topography" in words:

@@ -27,7 +27,6 @@ def find_study_file(place: str | Path) -> Path:
 def load_study(place: str | Path) -> Study:
     """Read and check a study file.
 
-    place : a study folder, or its `study.yaml`
     Returns typed and frozen; presets of endpoints are resolved.
     Raises InputError with every fault of the file: line, dotted key, value, expectation, nearest known key.
     """

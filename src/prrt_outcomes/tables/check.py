@@ -29,8 +29,6 @@ def check_values(
 ) -> list[CellFaults]:
     """List the cells that are empty but required, no code of their column, out of range or implausible.
 
-    fields : fields of the table (`prrt_outcomes.tables.parse.parsed_fields`)
-    frame : parsed values, codes still as text; index 0 to n - 1
     failed : for each column the rows whose text could not be read: told already, not told again as empty
     written : for each column of the file its cells as they stand there
     Returns faults with the value as written; severity ``warning`` where a value is only implausible.
@@ -143,7 +141,6 @@ def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> 
 def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.ndarray) -> list[CellFaults]:
     """List the rows whose key stands in an earlier row already; a key with an empty part is told elsewhere.
 
-    lines : line of the file for each row, shape (n,)
     labels : table, or table and file, of each row, shape (n,); told where it differs from the table
     """
     key = list(load_schema(table).key)

@@ -26,7 +26,6 @@ def build_data_package(
 ) -> dict[str, Any]:
     """Describe the csv files of a study by the schemas of its tables.
 
-    name, title : of the study
     headers : for each table that the study has the columns of its file `data/<table>.csv`, in order
     extra_columns : columns of patients beyond the schema, and their types
     Returns the descriptor `datapackage.json`. A schema has the columns of its file only, in the key too; a reference to

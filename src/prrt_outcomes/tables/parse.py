@@ -80,7 +80,6 @@ def list_problems(
     """Tell faults as problems, in the order of the lines of the file.
 
     tables : name of the table to be told for every row of the frame, shape (rows,)
-    lines : line of the file for every row of the frame, shape (rows,)
     cells : columns whose cells stand elsewhere (`prrt_outcomes.tables.places`), with label, line and column of each
     """
     problems = []

@@ -12,10 +12,7 @@ from prrt_outcomes.study.base import FileSource
 
 
 def check_header_lines(table: str, source: FileSource, is_filled: Callable[[int], bool]) -> None:
-    """Refuse lines of names that are not in order or blank, and a last line that is not below them.
-
-    is_filled : whether a line of the file, counted from 1, exists and is not blank
-    """
+    """Refuse lines of names that are not in order or blank, and a last line that is not below them."""
     lines, place = source.header_lines, f"tables.{table}.header_row"
     problems = []
     if list(lines) != sorted(set(lines)):

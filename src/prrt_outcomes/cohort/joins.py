@@ -1,7 +1,7 @@
 """Columns of other files, added to the rows of a file by a key; each cell keeps its place in its own file."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,26 +23,30 @@ Read = Callable[[str, FileSource], SourceResult]
 
 
 @dataclass(frozen=True)
-class Joined:
-    """A raw table with the columns of other files.
-
-    used : columns of the file that are keys
-    taken : for each file that was joined, its columns that are keys, added or choose its rows
-    """
+class Reshaped:
+    """A raw table in its new shape."""
 
     raw: RawTable
-    used: frozenset[str]
-    taken: tuple[tuple[Join, frozenset[str]], ...]
+    used: frozenset[str]  # columns of the file that went into it
+    n_read: int  # rows of the file
     problems: tuple[Problem, ...]
+    taken: tuple[
+        tuple[Join, frozenset[str]], ...
+    ]  # for each joined file its columns that went into the table
+    dropped: frozenset[str] = frozenset()  # columns that differ within the keys of a pivot, and are left out
+    n_lost: int = 0  # rows that were made, hold nothing and are left out
+    numbers: np.ndarray | None = (
+        None  # row of the file, from 1, that each row is of; None where they are the same
+    )
 
 
-def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Joined:
+def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Reshaped:
     """Add to each row the columns of the one row with the same key in each file that is joined.
 
     Rows without such a row have empty cells. A key that occurs twice in the joined file is an error, unless a date
     says which of its rows is joined.
     """
-    problems: list[Problem] = []
+    n_read, problems = raw.n_rows, []
     used: set[str] = set()
     taken: list[tuple[Join, frozenset[str]]] = []
     for i, join in enumerate(source.join):
@@ -59,7 +63,12 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         rows, _, told = choose_rows(label, result.raw, join, place)
         problems += told
         ours = [*join.keys, *join.limits]
-        lacking = _find_lacking(table, raw, ours) + _find_lacking(label, result.raw, named)
+        lacking = [
+            tell_no_column(name_of, name, list(held.columns), "join")
+            for name_of, held, wanted in ((table, raw, ours), (label, result.raw, named))
+            for name in dict.fromkeys(wanted)
+            if name not in held.columns
+        ]
         lacking += [
             tell_setting("join_takes_name", place, name) for name in join.added if name in raw.columns
         ]
@@ -69,15 +78,22 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Jo
         used |= set(ours)
         taken.append((join, frozenset(own)))
         right = _change_marks(result.raw, join, source.decimal)
-        keys = (
-            _gather_keys(raw, list(join.keys), join.missing, _find_widths(source, join)),
-            _gather_keys(right, list(join.keys.values()), join.missing, _find_widths(source, join)),
-        )
+        sides = ((raw, join.keys), (right, join.keys.values()))
+        keys = [_gather_keys(side, list(names), source, join) for side, names in sides]
         rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
         found, told = _match_rows((table, label), (raw, right), keys, rows, source, join)
-        problems += [*told, *_tell_unmatched(label, found >= 0, join)]
+        problems += told
+        n, added = int((found < 0).sum()), ", ".join(join.added)
+        if n:
+            named = {
+                "n": n,
+                "total": len(found),
+                "added": added,
+                "severity": "note" if n < len(found) else "warning",
+            }
+            problems.append(tell("join_unmatched", label, None, ", ".join(join.keys), **named))
         raw = _add_columns(label, raw, right, found, join)
-    return Joined(raw, frozenset(used), tuple(taken), tuple(problems))
+    return Reshaped(raw, frozenset(used), n_read, tuple(problems), tuple(taken))
 
 
 def _change_marks(raw: RawTable, join: Join, decimal: str) -> RawTable:
@@ -90,21 +106,6 @@ def _change_marks(raw: RawTable, join: Join, decimal: str) -> RawTable:
         for name in join.columns
     }
     return replace(raw, columns={**raw.columns, **changed})
-
-
-def _find_lacking(label: str, raw: RawTable, names: Iterable[str]) -> list[Problem]:
-    """Columns that a join names and a file lacks."""
-    return [
-        tell_no_column(label, name, list(raw.columns), "join")
-        for name in dict.fromkeys(names)
-        if name not in raw.columns
-    ]
-
-
-def _find_widths(source: TableSource, join: Join) -> list[int]:
-    """Digits to which each part of the key is padded, since a column of ours that is read from it is; else 0."""
-    padded = {name: width for ours, width in source.pad.items() for name in source.names_of_column(ours)}
-    return [padded.get(name, 0) for name in join.keys]
 
 
 def _match_rows(
@@ -173,15 +174,14 @@ def _add_columns(label: str, left: RawTable, right: RawTable, found: np.ndarray,
     return replace(left, columns=columns, places=places)
 
 
-def _gather_keys(
-    raw: RawTable, names: Sequence[str], missing: Sequence[str], widths: Sequence[int]
-) -> pd.DataFrame:
-    """Cleaned texts of the key, digits padded; missing where a part is empty."""
-    known = [known_texts(raw.columns[name], missing) for name in names]
-    padded = [
-        pad_digits(texts, width) if width else texts for texts, width in zip(known, widths, strict=True)
-    ]
-    return pd.DataFrame({i: texts.to_pandas() for i, texts in enumerate(padded)})
+def _gather_keys(raw: RawTable, names: Sequence[str], source: TableSource, join: Join) -> pd.DataFrame:
+    """Cleaned texts of the key, missing where a part is empty; padded as a column of ours that is read from it."""
+    widths = {name: width for ours, width in source.pad.items() for name in source.names_of_column(ours)}
+    keys = {}
+    for i, (name, own) in enumerate(zip(names, join.keys, strict=True)):
+        texts = known_texts(raw.columns[name], join.missing)
+        keys[i] = (pad_digits(texts, widths[own]) if own in widths else texts).to_pandas()
+    return pd.DataFrame(keys)
 
 
 def _mark(text: str, is_found: np.ndarray) -> pa.Array:
@@ -198,13 +198,3 @@ def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -
         tell("join_key_twice", label, line, name, value, name=name, first=first)
         for line, first, value in zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
     ]
-
-
-def _tell_unmatched(label: str, is_found: np.ndarray, join: Join) -> list[Problem]:
-    """A note on rows that have no row in the joined file; a warning where none has one."""
-    n = int((~is_found).sum())
-    if not n:
-        return []
-    name, severity = ", ".join(join.keys), "note" if is_found.any() else "warning"
-    named = {"n": n, "total": len(is_found), "added": ", ".join(join.added), "severity": severity}
-    return [tell("join_unmatched", label, None, name, **named)]

@@ -20,14 +20,7 @@ from prrt_outcomes.errors import Problem, count_words, has_errors, tell, tell_se
 from prrt_outcomes.study.base import FileSource, TableSource
 from prrt_outcomes.tables.check import check_group_names, check_keys, find_empty
 from prrt_outcomes.tables.frames import conform_table, empty_table, put_columns, spell_categories
-from prrt_outcomes.tables.parse import (
-    CellFaults,
-    ParsedTable,
-    list_cells,
-    list_problems,
-    parse_columns,
-    parsed_fields,
-)
+from prrt_outcomes.tables.parse import CellFaults, list_cells, list_problems, parse_columns, parsed_fields
 from prrt_outcomes.tables.places import Cells, Place, locate_cells
 from prrt_outcomes.tables.schema import Field, load_schema
 
@@ -91,7 +84,17 @@ def merge_rows(table: str, rows: PlacedRows, other: PlacedRows) -> tuple[PlacedR
         fills = is_empty & is_given
         both = np.flatnonzero(~is_empty & is_given)
         is_other = both[_differ(old.iloc[both], new.iloc[both])]
-        problems += _tell_conflicts(name, rows, other, target[is_other], origin[is_other])
+        if is_other.any():
+            kept, at = list_cells(rows.frame[name], target[is_other]), origin[is_other]
+            stands = zip(
+                kept, *(place[target[is_other]].tolist() for place in rows.place_of(name)), strict=True
+            )
+            expected = [
+                f"one value: {value} stands in {label}, row {line}, column {column}"
+                for value, label, line, column in stands
+            ]
+            words = ("another value for the same key in another file", expected)
+            problems += other.list_problems([CellFaults(name, at, list_cells(other.frame[name], at), *words)])
         if fills.any():
             values = rows.frame[name].array.copy()
             values[target[fills]] = new.array[fills]
@@ -137,23 +140,6 @@ def _differ(old: pd.Series, new: pd.Series) -> np.ndarray:
     return np.asarray(old.array != new.array, dtype=bool)
 
 
-def _tell_conflicts(
-    name: str, rows: PlacedRows, other: PlacedRows, target: np.ndarray, origin: np.ndarray
-) -> list[Problem]:
-    """Cells for which two files have different values."""
-    if not len(target):
-        return []
-    kept = list_cells(rows.frame[name], target)
-    found = list_cells(other.frame[name], origin)
-    labels, lines, columns = (place[target].tolist() for place in rows.place_of(name))
-    expected = [
-        f"one value: {value} stands in {label}, row {line}, column {column}"
-        for value, label, line, column in zip(kept, labels, lines, columns, strict=True)
-    ]
-    problem = "another value for the same key in another file"
-    return other.list_problems([CellFaults(name, origin, found, problem, expected)])
-
-
 def check_filled(
     table: str, fields: Sequence[Field], rows: PlacedRows, given: Collection[str], told: Iterable[Problem]
 ) -> list[Problem]:
@@ -190,19 +176,6 @@ class CohortTable(PlacedRows):
     coded: Mapping[str, pd.Series]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What one source gives: its rows, the columns of ours that it has, problems and losses."""
-
-    rows: PlacedRows
-    given: frozenset[str]
-    problems: list[Problem]
-    n_read: int  # rows of the file that were read
-    n_made: int  # rows that these became before any was left out
-    lost: Counter
-    used: frozenset[str]  # columns of the file that went into the table
-
-
 def assemble_table(
     table: str,
     sources: Sequence[TableSource],
@@ -217,9 +190,14 @@ def assemble_table(
     Returns CohortTable; its frame is empty where nothing could be read.
     """
     fields = parsed_fields(table, extra_columns)
-    eased = _ease_required(table, fields) if any(source.merge for source in sources) else fields
+    key, eased = load_schema(table).key, fields
+    if any(source.merge for source in sources):
+        # beyond the key, what must be filled is checked when all are read
+        eased = tuple(f if f.name in key else replace(f, required=False) for f in fields)
     n_files = len({source.file for source in sources})
-    parts: list[_Part] = []
+    n_read = n_made = 0
+    given: set[str] = set()
+    lost: Counter = Counter()
     problems: list[Problem] = []
     used: list[tuple[str, frozenset[str]]] = []
     rows: PlacedRows | None = None
@@ -237,12 +215,13 @@ def assemble_table(
             problems += [*unfit, *result.problems]
             continue
         mapped = map_table(table, reshaped, source, eased, prefixes[source_key(source)], known.words)
-        part = _read_part(table, label, source, mapped, eased, extra_columns, known)
-        problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used]
-        problems += part.problems
-        used.append((source_key(source), part.used))
-        parts.append(part)
-        own = part.rows if len(sources) == 1 else _spell(part.rows, fields)
+        part, told = _read_part(table, label, source, mapped, eased, extra_columns, known)
+        problems += [p for p in result.problems if p.problem != TWICE or p.column in mapped.used] + told
+        used.append((source_key(source), mapped.used))
+        n_read, given = n_read + mapped.n_read, given | set(mapped.columns)
+        n_made += len(part.lines) + sum(n for name, n in mapped.lost.items() if name not in WHILE_READING)
+        lost += mapped.lost
+        own = part if len(sources) == 1 else _spell(part, fields)
         if any(is_number_of_alike(f) and source.columns.get(f.name, "") is None for f in fields):
             own = number_alike(table, own, None if source.merge else rows)
         if rows is not None and source.merge:
@@ -250,31 +229,22 @@ def assemble_table(
             problems += conflicts
         else:
             rows = own if rows is None else stack_rows([rows, own])
-    given = frozenset(name for part in parts for name in part.given)
     if eased is not fields and rows is not None:
         problems += check_filled(table, fields, rows, given, problems)
+    attrition = count_losses(table, n_read, n_made, lost) if rows else []
     rows = rows or PlacedRows(empty_table(table, extra_columns), np.array([], object), np.array([], int), {})
     problems += rows.list_problems(check_keys(table, rows.frame, rows.lines, rows.labels))
     problems += check_letter_case(table, rows.frame, fields)
     frame = conform_table(table, _spell(rows, [f for f in fields if f.type == "string"]).frame, extra_columns)
-    lost: Counter = sum((part.lost for part in parts), Counter())
-    n_read, n_made = (sum(getattr(part, name) for part in parts) for name in ("n_read", "n_made"))
-    attrition = count_losses(table, n_read, n_made, lost) if parts else []
     places = rows.labels, rows.lines, rows.cells
     coded = {name: rows.frame[name] for name in REPEATED_TEXTS if name in rows.frame and len(rows.frame)}
-    told = tuple(dict.fromkeys(problems))
-    return CohortTable(frame, *places, given, told, tuple(attrition), tuple(used), coded)
+    parts = tuple(dict.fromkeys(problems)), tuple(attrition), tuple(used)
+    return CohortTable(frame, *places, frozenset(given), *parts, coded)
 
 
 def _spell(rows: PlacedRows, fields: Sequence[Field]) -> PlacedRows:
     spelled = {field.name: spell_categories(rows.frame[field.name]) for field in fields}
     return replace(rows, frame=put_columns(rows.frame, spelled))
-
-
-def _ease_required(table: str, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Fields of files that fill each other: beyond the key, what must be filled is checked when all are read."""
-    key = load_schema(table).key
-    return tuple(field if field.name in key else replace(field, required=False) for field in fields)
 
 
 def _read_part(
@@ -285,13 +255,24 @@ def _read_part(
     fields: Sequence[Field],
     extra_columns: Mapping[str, str],
     known: KnownPatients,
-) -> _Part:
+) -> tuple[PlacedRows, list[Problem]]:
     """Parse and check the mapped rows of one source."""
     dating = known.rule, known.latest
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns, *dating)
-    converted = convert_units(source, fields, mapped, parsed, known.weights)
-    frame, faults = _finish(table, source, extra_columns, *converted)
-    faults = [*parsed.faults, *faults]
+    frame, faults = convert_units(source, fields, mapped, parsed, known.weights)
+    dates = frame.select_dtypes("datetime").columns
+    shifts = {name: pd.Timedelta(n, "D") for name, n in source.add_days.items() if name in dates}
+    frame = put_columns(frame, {name: frame[name] + shift for name, shift in shifts.items()})
+    if load_schema(table).extra_columns:
+        faults += check_group_names(frame, extra_columns)
+    # a cell that is an error is missing, so that the rest can still be checked
+    masked: dict[str, pd.Series] = {}
+    for fault in faults:
+        if fault.severity == "error":
+            is_wrong = np.zeros(len(frame), dtype=bool)
+            is_wrong[fault.positions] = True
+            masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
+    frame, faults = put_columns(frame, masked), [*parsed.faults, *faults]
     labels = np.broadcast_to(np.array(label, dtype=object), len(mapped.lines))
     places = {name: column.places for name, column in mapped.columns.items() if column.places}
     cells = locate_cells(labels, mapped.lines, places)
@@ -299,11 +280,12 @@ def _read_part(
     problems = _name_file(mapped.problems, table, label)
     problems += check_doubtful_codes(label, fields, mapped, frame, source)
     problems += note_cleaned_texts(label, fields, mapped)
-    problems += _note_resolved(label, parsed, known.rule)
-    problems += rows.list_problems(faults)
-    n_made = len(rows.lines) + sum(n for setting, n in mapped.lost.items() if setting not in WHILE_READING)
-    given = frozenset(mapped.columns)
-    return _Part(rows, given, problems, mapped.n_read, n_made, mapped.lost, mapped.used)
+    problems += [
+        tell("days_resolved", label, None, name, dates=count_words(n, "date"), rule=known.rule)
+        for name, n in parsed.resolved.items()
+        if n
+    ]
+    return rows, problems + rows.list_problems(faults)
 
 
 def _name_file(problems: Iterable[Problem], table: str, label: str) -> list[Problem]:
@@ -313,41 +295,3 @@ def _name_file(problems: Iterable[Problem], table: str, label: str) -> list[Prob
 def source_key(source: FileSource) -> str:
     """What tells one file from another: the path, and the sheet of a workbook."""
     return source.file if source.sheet is None else f"{source.file}#{source.sheet}"
-
-
-def _note_resolved(label: str, parsed: ParsedTable, rule: str) -> list[Problem]:
-    """Count the dates of scans that have no day."""
-    return [
-        tell("days_resolved", label, None, name, dates=count_words(n, "date"), rule=rule)
-        for name, n in parsed.resolved.items()
-        if n
-    ]
-
-
-def _finish(
-    table: str,
-    source: TableSource,
-    extra_columns: Mapping[str, str],
-    frame: pd.DataFrame,
-    faults: list[CellFaults],
-) -> tuple[pd.DataFrame, list[CellFaults]]:
-    """Typed columns of one file with dates moved and cells at fault missing, and the faults."""
-    dates = frame.select_dtypes("datetime").columns
-    shifts = {
-        name: frame[name] + pd.Timedelta(n, "D") for name, n in source.add_days.items() if name in dates
-    }
-    frame = put_columns(frame, shifts)
-    if load_schema(table).extra_columns:
-        faults += check_group_names(frame, extra_columns)
-    return _mask_errors(frame, faults), faults
-
-
-def _mask_errors(frame: pd.DataFrame, faults: Sequence[CellFaults]) -> pd.DataFrame:
-    """Make every cell that is an error missing, so that the rest of the table can still be checked."""
-    masked: dict[str, pd.Series] = {}
-    for fault in faults:
-        if fault.severity == "error":
-            is_wrong = np.zeros(len(frame), dtype=bool)
-            is_wrong[fault.positions] = True
-            masked[fault.column] = masked.get(fault.column, frame[fault.column]).mask(is_wrong)
-    return put_columns(frame, masked)

@@ -168,9 +168,3 @@ def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list
     expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
     advice = {"expected": DEATHS[rule], "severity": "warning"} if rule else {"expected": expected}
     return find_faults(follow_up, "death_date", is_wrong, *describe_fault("undated_death", **advice))
-
-
-def censor_deaths_without_date(follow_up: pd.DataFrame) -> pd.DataFrame:
-    """Take the dead without a date of death for lost after the last contact."""
-    is_undated = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
-    return follow_up.assign(vital_status=follow_up["vital_status"].mask(is_undated, "lost"))

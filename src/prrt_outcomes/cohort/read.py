@@ -14,7 +14,6 @@ from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_ke
 from prrt_outcomes.cohort.chronology import (
     DATED_ROWS,
     OF_PATIENTS,
-    censor_deaths_without_date,
     check_deaths_without_date,
     check_follow_up_after_cutoff,
     derive_ages,
@@ -43,7 +42,7 @@ from prrt_outcomes.errors import (
     tell,
     tell_setting,
 )
-from prrt_outcomes.study.base import FileSource, TableSource
+from prrt_outcomes.study.base import FileSource
 from prrt_outcomes.study.model import OUTCOME_TABLES, Study
 from prrt_outcomes.tables.frames import empty_table, put_columns
 from prrt_outcomes.tables.schema import list_tables, load_schema
@@ -142,14 +141,17 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
-    problems += _find_empty_tables(read) + _find_empty_columns(read) + find_missing_parents(study.tables)
+    problems += _find_empty(read) + find_missing_parents(study.tables)
     problems += find_missing_companions(study.tables)
     problems += _check_together(study, read)
     tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
     problems += late
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     if study.dead_without_date == "censor":
-        tables["follow_up"] = censor_deaths_without_date(tables["follow_up"])
+        follow_up = tables["follow_up"]  # the dead without a date of death are lost after the last contact
+        is_undated = follow_up["vital_status"].eq("dead") & follow_up["death_date"].isna()
+        status = follow_up["vital_status"].mask(is_undated.fillna(False), "lost")
+        tables["follow_up"] = follow_up.assign(vital_status=status)
     problems += check_level_counts(study, tables["patients"]) + check_glyphs(study, tables["patients"])
     tables |= {name: derive_tumour_group(tables[name]) for name in PATIENT_TABLES}
     words = extend_vocabulary(study.vocabulary)
@@ -165,17 +167,14 @@ def name_numbered_rows(study: Study) -> dict[str, str]:
     keys = {source_key(s): s for sources in study.tables.values() for s in sources}
     stems: dict[str, list[str]] = {}
     for key, source in keys.items():
-        stems.setdefault(_stem(source), []).append(key)
+        stem = PurePosixPath(source.file.replace("\\", "/")).name.split(".")[0]
+        stem = stem if source.sheet is None else f"{stem}-{source.sheet}"
+        stems.setdefault(stem, []).append(key)
     return {
         key: stem if len(shared) == 1 else f"{PurePosixPath(keys[key].file).parent.name}-{stem}-{i}"
         for stem, shared in stems.items()
         for i, key in enumerate(sorted(shared), start=1)
     }
-
-
-def _stem(source: TableSource) -> str:
-    stem = PurePosixPath(source.file.replace("\\", "/")).name.split(".")[0]
-    return stem if source.sheet is None else f"{stem}-{source.sheet}"
 
 
 def _check_extra_columns(study: Study, read: Mapping[str, CohortTable], reader: _Reader) -> list[Problem]:
@@ -197,21 +196,18 @@ def _check_extra_columns(study: Study, read: Mapping[str, CohortTable], reader: 
 def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader: _Reader) -> list[Problem]:
     """Warn of columns that no table takes from their file; the nearest known name may be what was meant."""
     used: dict[str, set[str]] = {}
-    tables: dict[str, str] = {}
     for table in read.values():
         for file, taken in table.used:
             used.setdefault(file, set()).update(taken)
-    for name, listed in sorted(study.tables.items()):
-        for source in listed:
-            tables.setdefault(source_key(source), name)
+    listed = [(name, source) for name, sources in sorted(study.tables.items()) for source in sources]
+    tables = {source_key(source): name for name, source in reversed(listed)}
     problems = []
     for file, columns in reader.columns.items():
         if file not in tables or file not in used:
             continue
         own = [*load_schema(tables[file]).names, *study.extra_columns]
         unused = sorted(columns - used[file])
-        sources = [s for name, listed in study.tables.items() if name == tables[file] for s in listed]
-        mapped = {ours for s in sources for ours in (*s.columns, *s.constants)}
+        mapped = {ours for s in study.tables[tables[file]] for ours in (*s.columns, *s.constants)}
         free = [name for name in own if name not in {*used[file], *unused, *mapped}]
         near = {column: nearest_name(column, free) for column in unused}
         hints = [f"{ours} for {theirs}" for theirs, ours in near.items() if ours]
@@ -224,28 +220,12 @@ def _find_unknown_columns(study: Study, read: Mapping[str, CohortTable], reader:
     return problems
 
 
-def _check_reported_best(frames: Mapping[str, pd.DataFrame]) -> list[Problem]:
-    """Warn of best responses of patients where scans give them too."""
-    patients = frames.get("patients")
-    if patients is None or patients["reported_best_response"].isna().all():
-        return []
-    if not any(name in frames for name in ("assessments", "lesions")):
-        return []
-    n = int(patients["reported_best_response"].notna().sum())
-    return [tell("best_beside_scans", "patients", None, "reported_best_response", f"{n} patients")]
-
-
-def _find_empty_tables(read: Mapping[str, CohortTable]) -> list[Problem]:
-    """Tables that were read but hold no row: an error where nothing can be done without them."""
+def _find_empty(read: Mapping[str, CohortTable]) -> list[Problem]:
+    """Tables without rows, an error where they are needed; columns without values that the schema asks for."""
     empty = [n for n, t in read.items() if not len(t.frame) and t.used and not has_errors(t.problems)]
     no_outcome = all(not len(read[n].frame) for n in OUTCOME_TABLES if n in read)
     needed = ("patients", *(OUTCOME_TABLES if no_outcome else ()))
-    return [tell("no_needed_rows" if name in needed else "no_rows", name) for name in empty]
-
-
-def _find_empty_columns(read: Mapping[str, CohortTable]) -> list[Problem]:
-    """Columns that no row fills although something else is read from them, as the schema says."""
-    return [
+    return [tell("no_needed_rows" if name in needed else "no_rows", name) for name in empty] + [
         Problem(name, None, field.name, "", "empty in all rows", field.when_empty, "warning")
         for name, table in read.items()
         for field in load_schema(name).fields
@@ -265,7 +245,13 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
         late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
         undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)
         found.append({"follow_up": [*late, *undated]})
-    problems = _check_reported_best(frames)
+    problems: list[Problem] = []
+    if "patients" in frames and not {"assessments", "lesions"}.isdisjoint(frames):
+        n = int(frames["patients"]["reported_best_response"].notna().sum())
+        if n:
+            problems.append(
+                tell("best_beside_scans", "patients", None, "reported_best_response", f"{n} patients")
+            )
     for name in frames:
         faults = [fault for faults in found for fault in faults.get(name, [])]
         problems += read[name].list_problems(faults)

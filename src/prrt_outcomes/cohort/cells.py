@@ -63,11 +63,9 @@ def known_texts(values: pa.Array, missing: Sequence[str]) -> pa.Array:
     unknown = pa.array(["", *map(clean_text, missing)], pa.string())
     cleaned = clean_texts(values)
     is_unknown = pc.is_in(cleaned, value_set=unknown)
-    return (
-        pc.if_else(is_unknown, pa.scalar(None, pa.string()), cleaned)
-        if pc.any(is_unknown).as_py()
-        else cleaned
-    )
+    if not pc.any(is_unknown).as_py():
+        return cleaned
+    return pc.if_else(is_unknown, pa.scalar(None, pa.string()), cleaned)
 
 
 def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple[pa.Array, pa.Array]:
@@ -75,18 +73,8 @@ def coalesce_texts(columns: Sequence[pa.Array], missing: Sequence[str]) -> tuple
     filled = [known_texts(values, missing) for values in columns]
     if len(filled) == 1:
         return filled[0], columns[0]
-    return pc.coalesce(*filled), pc.coalesce(
-        *(
-            pc.if_else(pc.is_null(texts), texts, values)
-            for texts, values in zip(filled, columns, strict=True)
-        ),
-        columns[0],
-    )
-
-
-def find_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> CellPlaces | None:
-    """Where the cells of a column stand that takes the first of several columns; None where all are in their rows."""
-    return choose_places(raw, names, missing) if any(name in raw.places for name in names) else None
+    written = (pc.if_else(pc.is_null(t), t, values) for t, values in zip(filled, columns, strict=True))
+    return pc.coalesce(*filled), pc.coalesce(*written, columns[0])
 
 
 def choose_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -> CellPlaces:
@@ -97,13 +85,11 @@ def choose_places(raw: RawTable, names: Sequence[str], missing: Sequence[str]) -
     filled = [known_texts(raw.columns[name], missing).is_valid().to_numpy(False) for name in names]
     first = np.where(np.logical_or.reduce(filled), np.argmax(filled, axis=0), 0)
     lines = np.stack([raw.lines if at.lines is None else at.lines for at in own])
-    of_row = repeat_text("", raw.n_rows)
+    shown = [at.columns or repeat_text(name, raw.n_rows) for name, at in zip(names, own, strict=True)]
+    files = [at.labels or repeat_text("", raw.n_rows) for at in own]
     columns, labels = (
         pc.choose(pa.array(first), *(texts.cast(pa.string()) for texts in listed))
-        for listed in (
-            [at.columns or repeat_text(name, raw.n_rows) for name, at in zip(names, own, strict=True)],
-            [at.labels or of_row for at in own],
-        )
+        for listed in (shown, files)
     )
     return CellPlaces(lines[first, np.arange(raw.n_rows)], columns, labels)
 
@@ -163,49 +149,22 @@ def read_boxes(
         texts = pc.utf8_lower(known_texts(raw.columns[box].take(pa.array(kept)), source.missing))
         checked = pa.array([*CHECKED, code.lower(), box.lower()], pa.string())
         is_checked.append(pc.is_in(texts, value_set=checked).to_numpy(zero_copy_only=False))
-        problems += _tell_odd(table, box, texts, raw.lines[kept], checked)
+        known = pa.concat_arrays([checked, pa.array(UNCHECKED, pa.string())])
+        odd = pc.and_(pc.is_valid(texts), pc.invert(pc.is_in(texts, value_set=known)))
+        at = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
+        found, first = np.unique(texts.take(pa.array(at)).to_numpy(False).astype(str), return_index=True)
+        told = zip(found.tolist(), raw.lines[kept][at[first]].tolist(), strict=True)
+        problems += [tell("odd_box", table, line, box, text, box=box) for text, line in told]
     matrix = np.array(is_checked, dtype=bool)
     is_any, first = matrix.any(axis=0), matrix.argmax(axis=0)
-    problems += _tell_several(table, name, matrix, raw.lines[kept], codes)
+    several = np.flatnonzero(matrix.sum(axis=0) > 1)
+    patterns, which = np.unique(matrix[:, several].T, axis=0, return_inverse=True)
+    taken = [[pair for pair, is_on in zip(codes.items(), p, strict=True) if is_on] for p in patterns]
+    shown = [", ".join(f"{box} ({code})" for box, code in pairs) for pairs in taken]
+    for line, i in zip(raw.lines[kept][several].tolist(), which.ravel().tolist(), strict=True):
+        if len({code for _, code in taken[i]}) > 1:
+            problems.append(tell("several_boxes", table, line, name, shown[i], code=taken[i][0][1]))
     chosen = pa.array(first, mask=~is_any)
     texts = pa.array(list(codes.values()), pa.string()).take(chosen)
     boxes = pa.DictionaryArray.from_arrays(pa.array(first, pa.int32()), pa.array(list(codes), pa.string()))
     return TextColumn(texts, pc.fill_null(texts, ""), TextFormat(), CellPlaces(columns=boxes)), problems
-
-
-def _tell_odd(table: str, box: str, texts: pa.Array, lines: np.ndarray, checked: pa.Array) -> list[Problem]:
-    """Texts of a box that say neither that it is checked nor that it is not, each where it stands first."""
-    known = pa.concat_arrays([checked, pa.array(UNCHECKED, pa.string())])
-    odd = pc.and_(pc.is_valid(texts), pc.invert(pc.is_in(texts, value_set=known)))
-    positions = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
-    found, first = np.unique(texts.take(pa.array(positions)).to_numpy(False).astype(str), return_index=True)
-    return [
-        tell("odd_box", table, line, box, text, box=box)
-        for text, line in zip(found.tolist(), lines[positions[first]].tolist(), strict=True)
-    ]
-
-
-def _tell_several(
-    table: str, name: str, matrix: np.ndarray, lines: np.ndarray, codes: dict[str, str]
-) -> list[Problem]:
-    """Rows in which several boxes of different codes are checked, and the one that is taken."""
-    several = np.flatnonzero(matrix.sum(axis=0) > 1)
-    patterns, which = np.unique(matrix[:, several].T, axis=0, return_inverse=True)
-    boxes = list(codes)
-    words: list[tuple[str, str] | None] = [
-        _describe([boxes[i] for i in np.flatnonzero(p)], codes) for p in patterns
-    ]
-    return [
-        tell("several_boxes", table, line, name, told[0], code=told[1])
-        for line, told in zip(lines[several].tolist(), (words[i] for i in which.ravel()), strict=True)
-        if told
-    ]
-
-
-def _describe(checked: Sequence[str], codes: dict[str, str]) -> tuple[str, str] | None:
-    """Boxes that are checked together and the code that is taken; None where they mean the same."""
-    meant = [codes[box] for box in checked]
-    if len(set(meant)) == 1:
-        return None
-    shown = ", ".join(f"{box} ({codes[box]})" for box in checked)
-    return shown, meant[0]

@@ -119,17 +119,12 @@ def _in_unit(field: Field, unit: str, factor: float) -> Field:
     """A field with its bounds in another unit, so that faults are reported in it."""
     if factor == 1:
         return field
-    low, high, *odd = (
-        None if bound is None else _round(float(bound) / factor)
-        for bound in (field.minimum, field.maximum, *(field.plausible or ()))
-    )
+    bounds = (field.minimum, field.maximum, *(field.plausible or ()))
+    own = [None if bound is None else float(bound) / factor for bound in bounds]
+    low, high, *odd = (b if b is None else round(b, 1) if abs(b) >= 10 else float(f"{b:.4g}") for b in own)
     plausible = (odd[0] or 0.0, odd[1] or 0.0) if odd else None
     shown = PER_KILOGRAM.sub(" when multiplied by the weight", unit)
     return replace(field, unit=shown, minimum=low, maximum=high, plausible=plausible)
-
-
-def _round(bound: float) -> float:
-    return round(bound, 1) if abs(bound) >= 10 else float(f"{bound:.4g}")
 
 
 def _check_by_row(

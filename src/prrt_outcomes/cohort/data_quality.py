@@ -67,8 +67,11 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
     table = read[name]
     cells = locate_problems(table, problems)
     n_rows = len(table.frame)
-    groupings = [_Groups(ALL, [ALL], np.zeros(n_rows, np.int64))]
-    groupings += [groups for groups in (_find_centres(name, read), _find_years(name, read)) if groups]
+    groupings = (
+        _Groups("year", [ALL], np.zeros(n_rows, np.int64)),
+        _find_centres(name, read),
+        _find_years(name, read),
+    )
     columns = list_columns(table.frame)
     doubtful = {column: found.unique() for column, found in cells.groupby("column")["position"]}
     doubtful[ALL] = cells["position"].unique()
@@ -79,20 +82,27 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
         is_missing[written.loc[written["column"].eq(column), "position"]] = False
         missing[column] = is_missing
     notes = _write_notes(name, table, cells, problems)
-    for groups in groupings:
+    for groups in filter(None, groupings):
         sizes = _count(groups, slice(None))
         for column in (ALL, *columns):
             empty = missing[column]
             n_missing = [None] * len(sizes) if empty is None else _count(groups, empty)
             n_doubtful = _count(groups, doubtful.get(column, np.array([], np.int64)))
             for level, *counts in zip(groups.levels, sizes, n_missing, n_doubtful, strict=True):
-                if counts[0] or groups.axis == ALL:
-                    group = {"centre_id": ALL, "year": ALL} | (
-                        {} if groups.axis == ALL else {groups.axis: level}
+                if counts[0] or level == ALL:
+                    place = {
+                        "table": name,
+                        "column": column,
+                        "centre_id": ALL,
+                        "year": ALL,
+                        groups.axis: level,
+                    }
+                    note = notes.get(column, "") if level == ALL else ""
+                    yield (
+                        place
+                        | dict(zip(("n", "n_missing", "n_doubtful"), counts, strict=True))
+                        | {"note": note}
                     )
-                    note = notes.get(column, "") if groups.axis == ALL else ""
-                    row = dict(zip(("n", "n_missing", "n_doubtful"), counts, strict=True))
-                    yield {"table": name, "column": column} | group | row | {"note": note}
 
 
 def _count(groups: _Groups, rows: slice | np.ndarray) -> list[int]:
@@ -192,12 +202,9 @@ def summarise_ranges(cohort: CohortResult) -> pd.DataFrame:
     """
     problems = tabulate_problems(cohort.problems)
     problems = problems[problems["problem"].isin(BEYOND)]
-    rows, read = [], _code_texts(cohort)
-    for name in INPUT_TABLES:
-        if name in read:
-            table = read[name]
-            cells = locate_problems(table, problems)
-            rows += [row | {"table": name} for row in _describe_table(name, table, cells)]
+    read = _code_texts(cohort)
+    located = {name: locate_problems(read[name], problems) for name in INPUT_TABLES if name in read}
+    rows = [row | {"table": n} for n, cells in located.items() for row in _describe_table(n, read[n], cells)]
     return stack_tables("data_ranges", [pd.DataFrame(rows)])
 
 

@@ -1,7 +1,7 @@
 """A foreign file read as one of our tables: rows, columns, constants, values, missing texts, defaults."""
 
 from collections import Counter
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import (
+    choose_places,
     coalesce_texts,
     fill_default,
-    find_places,
     format_cell,
     format_scalar,
     known_texts,
@@ -93,7 +93,11 @@ def map_table(
             if found is not None:
                 problems += check_values(table, source, field.name, found)
     problems += tell_unread(table, reshaped, source, fields, used)
-    units = _read_units(raw, kept, source, columns)
+    units = {
+        ours: known_texts(raw.columns[theirs].take(pa.array(kept)), source.missing)
+        for ours, theirs in source.unit_columns.items()
+        if ours in columns and theirs in raw.columns
+    }
     lines = raw.lines[kept]
     is_empty = find_empty_rows(table, columns, source)
     if is_empty is not None and is_empty.any():
@@ -123,22 +127,12 @@ def _read_column(
     cells = [raw.columns[n] for n in names] if len(names) > 1 else [raw.encode(names[0])]
     cells = prefer_words(field, cells, source, words)
     texts, written = coalesce_texts(cells, source.missing)
-    places = find_places(raw, names, source.missing)
+    is_elsewhere = any(name in raw.places for name in names)
+    places = choose_places(raw, names, source.missing) if is_elsewhere else None
     found = None
     if name in source.values:
         texts, found = translate_texts(texts, written, source, field)
     return TextColumn(texts, written, text_format, places), names, found
-
-
-def _read_units(
-    raw: RawTable, kept: np.ndarray, source: TableSource, columns: Container[str]
-) -> dict[str, pa.Array]:
-    """Units that stand in a column of the file, for the columns that are read."""
-    return {
-        ours: known_texts(raw.columns[theirs].take(pa.array(kept)), source.missing)
-        for ours, theirs in source.unit_columns.items()
-        if ours in columns and theirs in raw.columns
-    }
 
 
 def _complete(column: TextColumn, source: TableSource, field: Field) -> TextColumn:
@@ -213,21 +207,17 @@ def check_columns(
     asked += [(name, ours) for ours, boxes in source.first_of.items() for name in boxes]
     asked += [(name, "units") for name in source.unit_columns.values()]
     asked += [(name, "ignore") for name in source.ignore if name not in reshaped.used | reshaped.dropped]
-    problems = []
-    for name, ours in asked:
-        if name in reshaped.dropped:
-            problems.append(tell("differs_within_pivot", table, 1, name, ours=ours))
-        elif name not in raw.columns:
-            problems.append(tell_no_column(table, name, found, ours))
+    problems = [
+        tell("differs_within_pivot", table, 1, name, ours=ours)
+        if name in reshaped.dropped
+        else tell_no_column(table, name, found, ours)
+        for name, ours in asked
+        if name in reshaped.dropped or name not in raw.columns
+    ]
     for field in fields:
         name = field.name
-        is_given = (
-            name in source.columns
-            or name in source.constants
-            or name in source.first_of
-            or find_names(raw, source, name)
-        )
-        if is_given:
+        given = (source.columns, source.constants, source.first_of, find_names(raw, source, name) and (name,))
+        if any(name in known for known in given):
             continue
         if field.required and field.key_default is None:
             nearest = describe_nearest(name, found, "Then map it under columns in study.yaml. ")

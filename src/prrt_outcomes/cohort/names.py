@@ -53,10 +53,7 @@ def list_columns(study: Study) -> dict[str, Field]:
 def _columns(*types: str) -> Known:
     """Columns of patients of some types, as the schema and the study say."""
 
-    def list_names(study: Study, tables: Tables, above: str) -> list[str]:
-        return [name for name, column in list_columns(study).items() if column.type in types]
-
-    return list_names
+    return lambda study, tables, above: [n for n, c in list_columns(study).items() if c.type in types]
 
 
 def _codes(study: Study, tables: Tables, column: str) -> list[str] | None:
@@ -95,11 +92,7 @@ def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
 def _with(known: Known, *more: str) -> Known:
     """Known names and further ones; None where the known ones cannot be listed."""
 
-    def list_names(study: Study, tables: Tables, above: str) -> list[str] | None:
-        names = known(study, tables, above)
-        return None if names is None else [*names, *more]
-
-    return list_names
+    return lambda *asked: None if (names := known(*asked)) is None else [*names, *more]
 
 
 def _values(*places: str) -> Known:
@@ -173,52 +166,29 @@ def _accepted(study: Study, tables: Tables, above: str) -> Iterable[str]:
 GROUPINGS = "analysis.group_by.* analysis.strata.* analysis.subgroups.within.*"
 COVARIATES = "analysis.covariates.* analysis.subgroups.effect"
 NO_COLUMN = "patients has no column of this name that can be used here"
-EMPTY = "this column is empty in all rows of patients"
+EMPTY, NO_LEVEL = "this column is empty in all rows of patients", "the column has no level of this name"
 NO_SCAN, NO_EVENT = "no scan has this reader", "no adverse event has this value"
 NO_VALUE = "no row of labs has the analyte of this criterion"
 NOT_REPORTED = "no preset has this name and no row of reported_outcomes reports it"
 OF_SCHEMA: tuple[Naming, ...] = (
-    Naming(
-        f"{GROUPINGS} analysis.reference.~ controls.*.within.~",
-        _columns(*LEVELLED_TYPES),
-        NO_COLUMN,
-        "columns",
-    ),
+    Naming(f"{GROUPINGS} analysis.reference.~ controls.*.within.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
     Naming(f"{COVARIATES} controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.reference.*", _codes, "the column has no level of this name", "levels"),
-    Naming("controls.*.within.*.*", _with(_codes, UNKNOWN), "the column has no level of this name", "levels"),
-    Naming(
-        "endpoints.*.criterion",
-        lambda study, tables, above: study.response.criterion_names,
-        "the study does not derive this criterion",
-        "response.criteria",
-    ),
+    Naming("analysis.reference.*", _codes, NO_LEVEL, "levels"),
+    Naming("controls.*.within.*.*", _with(_codes, UNKNOWN), NO_LEVEL, "levels"),
+    Naming("endpoints.*.criterion", lambda study, tables, above: study.response.criterion_names,
+        "the study does not derive this criterion", "response.criteria"),
     Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
     Naming("treatment.stop_reason", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming(
-        "endpoints.*.events.*.filter.~",
+    Naming("endpoints.*.events.*.filter.~",
         lambda study, tables, above: (*load_schema("adverse_events").names, "term_group"),
-        "adverse_events has no column of this name",
-        "columns",
-    ),
-    Naming(
-        "claims.*.group",
-        lambda study, tables, above: (
-            WHOLE,
-            *study.response.groups,
-            *load_schema("treatment_periods").field("radionuclide").codes,
-        ),
-        "no response group and no radionuclide has this name",
-        "groups",
-    ),
-    Naming(
-        "multiplicity.family.*",
-        lambda study, tables, above: list_tests(study),
-        "the run makes no test of this name",
-        "tests",
-    ),
+        "adverse_events has no column of this name", "columns"),
+    Naming("claims.*.group", lambda study, tables, above: (
+            WHOLE, *study.response.groups, *load_schema("treatment_periods").field("radionuclide").codes),
+        "no response group and no radionuclide has this name", "groups"),
+    Naming("multiplicity.family.*", lambda study, tables, above: list_tests(study),
+        "the run makes no test of this name", "tests"),
     Naming("accepted_problems.*", _accepted, "no problem of this name can be accepted", "problems"),
-)
+)  # fmt: skip
 """Names that the schemas and the study itself say."""
 
 OF_DATA: tuple[Naming, ...] = (
@@ -246,9 +216,7 @@ def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ..
     tables : typed tables that are fit for use, `patients` with its derived columns; None for the names that need none
     Returns problems whose column is the dotted key, one a key; with tables those alone that need them.
     """
-    unnamed = {
-        problem.column: problem for naming in OF_SCHEMA for problem in _check_naming(naming, study, {})
-    }
+    unnamed = {found.column: found for naming in OF_SCHEMA for found in _check_naming(naming, study, {})}
     if tables is None:
         return tuple(unnamed.values())
     found = [problem for naming in OF_DATA for problem in _check_naming(naming, study, tables)]

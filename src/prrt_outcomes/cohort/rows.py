@@ -49,9 +49,10 @@ def choose_rows(
         if setting == "not_empty":
             chosen = pc.is_valid(known_texts(raw.columns[name], source.missing))
         else:
-            problems += _check_values(f"{place}.{setting}.{name}", values, raw.columns[name])
+            key, cleaned = f"{place}.{setting}.{name}", clean_texts(raw.columns[name])
+            problems += check_twice(key, values) + tell_unmatched(key, values, pc.unique(cleaned))
             wanted = pa.array(list(map(clean_text, values)), pa.string())
-            chosen = pc.is_in(clean_texts(raw.columns[name]), value_set=wanted)
+            chosen = pc.is_in(cleaned, value_set=wanted)
         is_chosen = chosen.to_numpy(zero_copy_only=False).astype(bool)
         is_left = kept & (is_chosen if setting == "exclude" else ~is_chosen)
         lost[setting] += int(is_left.sum())
@@ -61,10 +62,6 @@ def choose_rows(
         problems = [p for p in problems if p.severity == "error"]
         problems.append(tell_setting("filter_leaves_none", f"{place}.filter", words))
     return np.flatnonzero(kept), lost, problems
-
-
-def _check_values(place: str, values: Sequence[str], column: pa.Array) -> list[Problem]:
-    return check_twice(place, values) + tell_unmatched(place, values, pc.unique(clean_texts(column)))
 
 
 def check_twice(place: str, texts: Sequence[str]) -> list[Problem]:

@@ -47,8 +47,9 @@ def extend_vocabulary(own: Vocabulary) -> Words:
     for column, known in load_vocabulary().items():
         added = getattr(own, column).model_dump()
         added["names"] = {fold(name): code for code, names in added["names"].items() for name in names}
-        extended[column] = dict(known) | {
-            section: _extend(known[section], words) for section, words in added.items()
+        extended[column] = {
+            **known,
+            **{section: _extend(known[section], own) for section, own in added.items()},
         }
     return extended
 
@@ -56,15 +57,11 @@ def extend_vocabulary(own: Vocabulary) -> Words:
 def _extend(known: Any, added: Any) -> Any:
     """Known words and further ones; of a code, or of a name for it, the further one holds."""
     if not isinstance(known, dict):
-        return [*known, *map(_fold_word, added)]
+        return [*known, *(fold(word) if isinstance(word, str) else word for word in added)]
     return known | {
-        key: [*known.get(key, ()), *map(_fold_word, words)] if isinstance(words, tuple) else words
+        key: _extend(known.get(key, ()), words) if isinstance(words, tuple) else words
         for key, words in added.items()
     }
-
-
-def _fold_word(word: str | int) -> str | int:
-    return fold(word) if isinstance(word, str) else word
 
 
 def check_vocabulary(own: Vocabulary) -> Iterator[Problem]:

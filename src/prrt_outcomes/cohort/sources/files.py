@@ -71,10 +71,8 @@ def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResu
         from prrt_outcomes.cohort.sources.workbook import read_excel_table as read
     elif kind.name == "parquet":
         from prrt_outcomes.cohort.sources.typed_columns import read_parquet_table as read
-    elif kind.name == "sas":
-        from prrt_outcomes.cohort.sources.statistical import read_sas_table as read
-    elif kind.name == "labelled":
-        from prrt_outcomes.cohort.sources.statistical import read_labelled_table as read
+    elif kind.name in ("sas", "labelled"):
+        from prrt_outcomes.cohort.sources.statistical import read_statistical_table as read
     elif kind.name == "json":
         from prrt_outcomes.cohort.sources.typed_columns import read_dataset_json as read
     elif kind.name == "rds":

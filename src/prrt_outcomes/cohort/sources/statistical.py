@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +47,24 @@ def read_notes(path: Path) -> Any:
         return None
 
 
-def read_sas_table(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read a SAS transport file (xpt) or SAS data set (sas7bdat) as text cells."""
+def read_statistical_table(path: Path, table: str, source: FileSource) -> SourceResult:
+    """Read a file of SAS, SPSS or Stata as text cells: codes, or their labels where the study asks for these."""
     if path.suffix.lower() == ".xpt" and path.stat().st_size % TRANSPORT_RECORD:
         raise refuse("cut_off_transport", table, path.name, n=TRANSPORT_RECORD)
-    frame, _ = _read(path, table, source)
-    return _gather(table, frame, source, {})
-
-
-def read_labelled_table(path: Path, table: str, source: FileSource) -> SourceResult:
-    """Read a file of SPSS or Stata as text cells: codes, or their labels where the study asks for these."""
     frame, notes = _read(path, table, source)
-    labels = notes.variable_value_labels
+    labels = notes.variable_value_labels if source.labels else {}
     if source.labels and not labels:
         raise RefusedError(tell_setting("no_labels", f"tables.{table}.labels", "true"))
-    return _gather(table, frame, source, labels if source.labels else {})
+    columns = []
+    for name in frame.columns:
+        values = frame[name]
+        if name in labels:  # values without a label stay as they are
+            named = values.map(labels[name]).astype("string")
+            rest = pa.array(values, from_pandas=True).cast(pa.string()).to_pandas()
+            columns.append(pa.array(named.where(named.notna(), rest), pa.string(), from_pandas=True))
+        else:
+            columns.append(as_array(values))
+    return gather_typed(table, list(frame.columns), columns, source.decimal)
 
 
 def _read(path: Path, table: str, source: FileSource) -> tuple[pd.DataFrame, Any]:
@@ -90,19 +93,3 @@ def _rehearse(bound: Bound, reader: Reader, encoding: str | None) -> None:
     if done.stdout:
         n_rows, n_columns, n_bytes = map(int, done.stdout.split())
         bound.check(n_bytes, f"{n_rows} rows of {n_columns} columns, {n_bytes / GB:.3g} GB in memory")
-
-
-def _gather(
-    table: str, frame: pd.DataFrame, source: FileSource, labels: Mapping[str, Mapping[Any, str]]
-) -> SourceResult:
-    columns = [_as_array(frame[name], labels.get(name, {})) for name in frame.columns]
-    return gather_typed(table, list(frame.columns), columns, source.decimal)
-
-
-def _as_array(values: pd.Series, labels: Mapping[Any, str]) -> pa.Array:
-    """Values of a column, those with a label as this."""
-    if labels:
-        named = values.map(labels).astype("string")
-        rest = pa.array(values, from_pandas=True).cast(pa.string())
-        return pa.array(named.where(named.notna(), rest.to_pandas()), pa.string(), from_pandas=True)
-    return as_array(values)

@@ -165,9 +165,8 @@ class Reading:
             names = [theirs] if isinstance(theirs, str) else theirs
             if ours == "sequence":
                 if not self.column(ours, *names):
-                    self.source.add_column(
-                        ours, None, f"there is no {names[0]}; rows that are alike are numbered"
-                    )
+                    why = f"there is no {names[0]}; rows that are alike are numbered"
+                    self.source.add_column(ours, None, why)
             elif load_schema(self.table).field(ours).type in ("date", "partial"):
                 self.date(ours, *names)
             elif ours in load_terms():
@@ -208,18 +207,17 @@ class Reading:
             self.source.evidence["date_format"] = "the time of day is ignored"
         allowed = {"", WHOLE, *TIMED, *(PARTS if wanted.type == "partial" else ())}
         bad = texts[~shapes.isin(allowed)]
-        if bad.empty:
-            return True
         found = sorted(bad.unique())
-        if wanted.required and len(names) == 1:
-            self.choose(names[0], found, out=True)
-            words = "rows are left out"
-        else:
-            self.source.add_values(ours, dict.fromkeys(found))
-            words = "dates are read as missing"
+        is_left_out = wanted.required and len(names) == 1
         n = int(self.data.frame[names[0]].isin(found).sum()) if len(names) == 1 else len(bad)
-        whose = f"{names[0]} of {self.data.file.name} does not say the day ({name_some(found)})"
-        self.doubt(f"{whose}, so that {words}: {n}")
+        if found and is_left_out:
+            self.choose(names[0], found, out=True)
+        elif found:
+            self.source.add_values(ours, dict.fromkeys(found))
+        if found:
+            words = "rows are left out" if is_left_out else "dates are read as missing"
+            whose = f"{names[0]} of {self.data.file.name} does not say the day ({name_some(found)})"
+            self.doubt(f"{whose}, so that {words}: {n}")
         return True
 
     def _holds_dates(self, name: str) -> bool:

@@ -54,12 +54,8 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
                 f"dates such as those of {used[0].name!r} are read as day, month, year ({ordered[0]}); "
                 f"every one of them could be {ordered[1]} too"
             )
-    if any(
-        is_number(cell) and clean(cell).isdigit() and len(clean(cell)) == 5
-        for column in used
-        for cell in column.filled
-    ):
-        chosen.append("excel")
+    cells = [clean(cell) for column in used for cell in column.filled if is_number(cell)]
+    chosen += ["excel"] if any(text.isdigit() and len(text) == 5 for text in cells) else []
     months = {form for text in texts for form in find_date_formats(text, "months")} - {"%Y-%m"}
     if months:
         chosen = [*(chosen or ["%Y-%m-%d"]), *sorted(months)]
@@ -121,9 +117,9 @@ def name_agents(texts: Iterable[str], doubt: Callable[[str], None]) -> dict[str,
             continue
         if code != agent:
             doubt(f"{text!r} names no ligand and is read as {code}")
-        if codes and code not in codes:
+        if code not in codes:
             doubt(f"{text!r} is read as other: {code} is not among the radiopharmaceuticals")
-        found[text] = code if code in codes or not codes else "other"
+        found[text] = code if code in codes else "other"
     return found
 
 
@@ -162,13 +158,10 @@ class Coding:
             code = _read_percent(clean(meant)) if target == "ki67_percent" else find_code(target, meant)
             if code is None and is_missing(meant) and meant == cell:
                 missing.setdefault(text, set()).add(target)
-            elif code is None and is_missing(meant):
-                values[text] = None
-            elif code is None:
+                continue
+            values[text] = code
+            if code is None and not is_missing(meant):
                 unknown[text] = unknown.get(text, 0) + 1
-                values[text] = None
-            else:
-                values[text] = code
         if target == "sex":
             values |= self._read_letters(column, {fold(text): text for text in values})
         self._add(source, target, column, values)
@@ -223,11 +216,8 @@ class Coding:
             self.doubt(f"sex: 1 is male and 2 is female in {column.name!r}, as ISO 5218 has it")
         if target == "ki67_percent":
             odd = {text: code for text, code in values.items() if code is None or not is_number(text)}
-            guessed = {
-                text: code
-                for text, code in odd.items()
-                if code is not None and not PLAIN_PERCENT.fullmatch(text)
-            }
+            sure = {text for text in odd if PLAIN_PERCENT.fullmatch(text)}
+            guessed = {text: code for text, code in odd.items() if code is not None and text not in sure}
             if guessed:
                 named = ", ".join(f"{text!r} as {code}" for text, code in guessed.items())
                 self.doubt(f"{target}: {named} (half of a limit, the middle of a range)")
@@ -247,9 +237,7 @@ class Coding:
             found = find_code("vital_status", meant)
             if found is None and is_missing(meant):
                 found = words["values"]["no"].get(fold(clean(meant)) or clean(meant), open_code)
-            values[clean(cell)] = (
-                {True: yes, False: no}.get(found, found) if isinstance(found, bool) else found
-            )
+            values[clean(cell)] = {True: yes, False: no}[found] if isinstance(found, bool) else found
         source.add_values("vital_status", values)
         named = {text: f"{text!r} ({column.choices[text]})" for text in values if text in column.choices}
         shown = {named.get(text, repr(text)): code for text, code in values.items()}
@@ -278,9 +266,7 @@ class Coding:
 def _read_percent(text: str) -> float | int | None:
     """Percentage of a text: half of a limit, the middle of a range."""
     numbers = [float(part.replace(",", ".")) for part in re.findall(r"\d+(?:[.,]\d+)?", text)]
-    if not numbers or not re.fullmatch(r"[<>≤≥~\s%\d.,-]+", text):
-        return None
-    if len(numbers) > 2:
+    if len(numbers) not in (1, 2) or not re.fullmatch(r"[<>≤≥~\s%\d.,-]+", text):
         return None
     value = sum(numbers) / len(numbers) / (2 if re.match(r"\s*[<≤]", text) else 1)
     return int(value) if value == int(value) else value

@@ -53,20 +53,16 @@ def read_grids(path: Path) -> list[Grid]:
     Raises InputError when the file cannot be read.
     """
     try:
-        return _read_grids(path)
+        kind = check_file(path.parent, path.name, FileSource(file=path.name)).name
+        if kind == "workbook":
+            return _read_workbook(path)
+        if kind == "rds":
+            from prrt_outcomes.cohort.sources.r_data import list_rds_sheets
+
+            return [_read_typed(path, sheet or None) for sheet in list_rds_sheets(path) or [""]]
+        return [_read_text(path) if kind == "text" else _read_typed(path)]
     except RefusedError as refused:
         raise InputError(list(refused.args)) from None
-
-
-def _read_grids(path: Path) -> list[Grid]:
-    kind = check_file(path.parent, path.name, FileSource(file=path.name))
-    if kind.name == "workbook":
-        return _read_workbook(path)
-    if kind.name == "rds":
-        from prrt_outcomes.cohort.sources.r_data import list_rds_sheets
-
-        return [_read_typed(path, sheet or None) for sheet in list_rds_sheets(path) or [""]]
-    return [_read_text(path) if kind.name == "text" else _read_typed(path)]
 
 
 def _read_typed(path: Path, sheet: str | None = None) -> Grid:
@@ -176,11 +172,6 @@ def read_number(cell: Cell) -> float:
 def is_day(cell: Cell) -> bool:
     """Whether a cell is a date, typed or as text."""
     return isinstance(cell, dt.datetime | dt.date) or bool(find_date_formats(clean(cell), "days"))
-
-
-def is_month(cell: Cell) -> bool:
-    """Whether a cell is a month and year, or a year alone."""
-    return bool(find_date_formats(clean(cell), "months") or YEAR.fullmatch(clean(cell)))
 
 
 def filled(cells: Iterable[Cell]) -> list[Cell]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_month, is_number, read_number
+from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.cohort.vocabulary import find_word, load_vocabulary
+from prrt_outcomes.tables.parse_dates import find_date_formats
 
 ENOUGH = 0.6
 MOST = 0.8
@@ -82,7 +83,9 @@ def _recognise_name(heading: str, column: Column) -> Heading | None:
     if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
         for target in _rank(bare):
             if fits(target, column):
-                return Heading(target, int(numbers[0]), _derive_template(column.name, int(numbers[0])))
+                digits = rf"(?<!\d)0*{int(numbers[0])}(?!\d)"
+                template, n = re.subn(digits, "{n}", column.name)
+                return Heading(target, int(numbers[0]), template if n == 1 else column.name)
     return Heading(plain[0], None, column.name) if plain else None
 
 
@@ -91,14 +94,6 @@ def _find_ordinal(text: str) -> int | None:
     tokens = set(text.split())
     found = [number for number, words in load_words()["ordinals"].items() if tokens & set(words)]
     return found[0] if len(found) == 1 else None
-
-
-def _derive_template(name: str, number: int) -> str:
-    """The name with a placeholder for its number, where that stands there once."""
-    places = [found for found in re.finditer(r"\d+", name) if int(found[0]) == number]
-    if len(places) != 1:
-        return name
-    return f"{name[: places[0].start()]}{{n}}{name[places[0].end() :]}"
 
 
 def _rank(text: str) -> list[str]:
@@ -131,12 +126,13 @@ def _find_phrases(text: str) -> dict[str, int]:
 def find_analyte(name: str) -> tuple[str, str] | None:
     """Analyte of a heading, and the rest of the heading; None where it names none."""
     text = f" {fold(name)} "
-    best: tuple[int, str, str] | None = None
-    for analyte, phrases in load_words()["analytes"].items():
-        for phrase in phrases:
-            if f" {phrase} " in text and (best is None or len(phrase) > best[0]):
-                best = (len(phrase), analyte, text.replace(f" {phrase} ", " ", 1).strip())
-    return (best[1], best[2]) if best else None
+    named = [
+        (len(p), a, p) for a, phrases in load_words()["analytes"].items() for p in phrases if f" {p} " in text
+    ]
+    if not named:
+        return None
+    _, analyte, phrase = max(named, key=lambda found: found[0])
+    return analyte, text.replace(f" {phrase} ", " ", 1).strip()
 
 
 def fits(target: str, column: Column) -> bool:
@@ -150,7 +146,7 @@ def fits(target: str, column: Column) -> bool:
         return column.share_of_days < ENOUGH
     if is_date(target):
         is_part = target in load_words()["partial"]
-        is_any = lambda cell: is_day(cell) or _is_serial(cell) or (is_part and is_month(cell))  # noqa: E731
+        is_any = lambda cell: is_day(cell) or _is_serial(cell) or (is_part and _is_month(clean(cell)))  # noqa: E731
         return _share(cells, is_any) >= ENOUGH
     if target in load_words()["numbers"]:
         low, high = load_words()["numbers"][target] or (-math.inf, math.inf)
@@ -171,6 +167,10 @@ def is_date(target: str) -> bool:
 
 def _share(cells: list[Cell], holds: Callable[[Cell], bool]) -> float:
     return sum(map(holds, cells)) / len(cells)
+
+
+def _is_month(text: str) -> bool:
+    return bool(find_date_formats(text, "months") or re.fullmatch(r"(19|20)\d\d", text))
 
 
 def _is_serial(cell: Cell) -> bool:

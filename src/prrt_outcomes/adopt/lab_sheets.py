@@ -46,11 +46,8 @@ def plan_labs(sheet: Sheet, main: Sheet, coding: Coding) -> None:
     if before:
         coding.doubt(UNDATED.format(before[0]))
     for (kind, number), columns in visits.items():
-        names = (
-            [numbered[number][0].name]
-            if kind == "cycle"
-            else [numbered[n][0].name for n in sorted(numbered, reverse=True)]
-        )
+        numbers = [number] if kind == "cycle" else sorted(numbered, reverse=True)
+        names = [numbered[n][0].name for n in numbers]
         source = _start_at_cycle(sheet, main, names, coding)
         if kind == "days":
             source.settings["add_days"] = {"sample_date": number}
@@ -102,11 +99,10 @@ def _find_units(sheet: Sheet, coding: Coding) -> dict[str, str]:
     units: dict[str, str] = {}
     for analyte in dict.fromkeys(analyte for _, analyte, _ in sheet.analytes):
         columns = [column for column, known, _ in sheet.analytes if known == analyte]
-        written = {
-            c.name: unit for c in columns for unit, is_written in [find_lab_unit(analyte, [c])] if is_written
-        }
-        open_columns = [column for column in columns if column.name not in written]
+        found = {column.name: find_lab_unit(analyte, [column]) for column in columns}
+        written = {name: unit for name, (unit, is_written) in found.items() if is_written}
         units |= written
+        open_columns = [column for column in columns if column.name not in written]
         if not open_columns:
             continue
         common = set(written.values())

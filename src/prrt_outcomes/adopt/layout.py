@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from prrt_outcomes.adopt.grid import Cell, Grid, clean, filled, is_day, is_number
 from prrt_outcomes.adopt.plan import SourcePlan
@@ -62,16 +63,15 @@ class Column:
 
     def describe(self) -> str:
         """What the column looks like, without any value of it."""
-        n = len(self.filled)
-        kind = "text"
-        if not n:
+        if not self.filled:
             return "empty"
-        if self.share_of_days > 0.5:
-            kind = "dates"
-        elif self.share_of_numbers > 0.5:
-            kind = "numbers"
-        elif len({clean(cell).casefold() for cell in self.filled}) <= 6:
-            kind = "a few different texts"
+        is_few = len({clean(cell).casefold() for cell in self.filled}) <= 6
+        shares = {
+            "dates": self.share_of_days,
+            "numbers": self.share_of_numbers,
+            "a few different texts": is_few,
+        }
+        kind = next((kind for kind, share in shares.items() if share > 0.5), "text")
         return f"{kind}, {self.describe_filled()}"
 
 
@@ -85,7 +85,7 @@ class Layout:
     skipped: tuple[int, ...]  # lines between that hold no patient
     columns: dict[str, Column]  # by name, in order; those without a name are left out
     # further keys of a mapping that choose these rows, such as `filter`
-    choice: Mapping[str, object] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
     repeats: bool = False  # whether a patient may have several rows although none has here
 
     @property
@@ -207,14 +207,7 @@ def _find_end(rows: list[list[Cell]], body: list[int], names: list[str]) -> int:
 def _is_note(row: list[Cell], names: list[str]) -> bool:
     """Whether a line holds a sum, a legend or a note rather than a patient."""
     cells = filled(row)
-    if not cells:
-        return False
-    first = clean(cells[0])
-    return (
-        bool(SUMMARY.match(first))
-        or (
-            any(isinstance(cell, str) and cell.startswith("=") and "(" in cell for cell in cells)
-            and len(cells) < 0.5 * len(names)
-        )
-        or (len(cells) == 1 and len(names) > 3 and len(first) > 12)
-    )
+    first = clean(cells[0]) if cells else ""
+    is_sum = any(isinstance(cell, str) and cell.startswith("=") and "(" in cell for cell in cells)
+    is_sentence = len(cells) == 1 and len(names) > 3 and len(first) > 12
+    return bool(SUMMARY.match(first)) or (is_sum and len(cells) < 0.5 * len(names)) or is_sentence

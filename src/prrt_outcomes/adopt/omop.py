@@ -45,41 +45,28 @@ def _plan(omop: OmopMapping) -> StudyPlan:
     if not omop.has_concepts:
         plan.doubts.append(say("no_concepts"))
     parts = omop.find(specs["cycles"])
-    cycles = _read_cycles(omop, parts)
-    _find_persons(omop, cycles)
+    columns = ["person_id", "drug_exposure_start_date", DOSE, DOSE_UNIT, DRUG_ID]
+    frames = [omop.read(part, columns).assign(column=part.column) for part in parts]
+    agents = [f.assign(agent=f[part.column].map(part.values)) for f, part in zip(frames, parts, strict=True)]
+    cycles = pd.concat(agents, ignore_index=True) if agents else pd.DataFrame(columns=[*columns, "column"])
+    total, treated = len(tables.read("person", ["person_id"])), list(dict.fromkeys(cycles["person_id"]))
+    if treated:  # the tables are narrowed to the persons who have a cycle
+        plan.notes.append(say("cycles_of_persons", cycles=len(cycles), treated=len(treated), total=total))
+        tables.persons = treated
+    else:
+        plan.doubt(say("no_prrt", total=total))
     plan_patients(omop, specs)
     _plan_cycles(omop, parts, cycles)
     for spec in specs["therapies"]:
         _plan_therapies(omop, spec)
     _plan_labs(omop, specs["labs"])
     plan_follow_up(omop, specs["progression"], parts)
-    columns = plan.tables["follow_up"][0].settings["columns"]
-    plan.settings["endpoints"] = ["pfs", "os", "ttp"] if "progression_date" in columns else ["os"]
+    has_progression = "progression_date" in plan.tables["follow_up"][0].settings["columns"]
+    plan.settings["endpoints"] = ["pfs", "os", "ttp"] if has_progression else ["os"]
     if tables.others:
         plan.notes.append(f"tables that are not read: {', '.join(tables.others)}")
     omop.finish()
     return plan
-
-
-def _find_persons(omop: OmopMapping, cycles: pd.DataFrame) -> None:
-    """Narrow the tables to the persons who have a cycle; to none where nobody has one."""
-    total = len(omop.tables.read("person", ["person_id"]))
-    treated = list(dict.fromkeys(cycles["person_id"]))
-    if not treated:
-        omop.plan.doubt(say("no_prrt", total=total))
-        return
-    found = {"cycles": len(cycles), "treated": len(treated), "total": total}
-    omop.plan.notes.append(say("cycles_of_persons", **found))
-    omop.tables.persons = treated
-
-
-def _read_cycles(omop: OmopMapping, parts: Sequence[Part]) -> pd.DataFrame:
-    """Cycles as the table has them: person, date, dose, its unit, identifier of the row; with agent and column."""
-    columns = ["person_id", "drug_exposure_start_date", DOSE, DOSE_UNIT, DRUG_ID]
-    frames = [omop.read(part, columns).assign(column=part.column) for part in parts]
-    for frame, part in zip(frames, parts, strict=True):
-        frame["agent"] = frame[part.column].map(part.values)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*columns, "column"])
 
 
 def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame) -> None:
@@ -194,7 +181,13 @@ def plan_patients(omop: OmopMapping, specs: Mapping[str, Any]) -> None:
     rows = tables.read(PERSON, names)
     filled = {name: f"{int((~rows[name].isin(NO_CONCEPT)).sum())} of {len(rows)} filled" for name in names}
     omop.take(source, PERSON, {"birth_year": "year_of_birth"}, filled["year_of_birth"])
-    if set(OF_BIRTH) <= set(names) and _has_birth_dates(rows):
+    born = rows[rows["birth_datetime"] != ""] if set(OF_BIRTH) <= set(names) else rows.iloc[:0]
+    # dates of birth are whole where month and day are filled as well, and the time of day is midnight
+    if (
+        len(born)
+        and (born[OF_BIRTH] != "").all(axis=None)
+        and born["birth_datetime"].str.match(MIDNIGHT).all()
+    ):
         omop.take(
             source, PERSON, {"birth_date": "birth_datetime"}, "for the age at the first cycle; not kept"
         )
@@ -204,9 +197,8 @@ def plan_patients(omop: OmopMapping, specs: Mapping[str, Any]) -> None:
     source.evidence["missing"] = "0 is no concept"
     _join_first(omop, source, specs["tumour"])
     omop.plan.add("patients", source)
-    for spec in specs[
-        "measured"
-    ]:  # in mappings of their own, where 0 is a value, and other texts mean missing
+    # in mappings of their own, where 0 is a value, and other texts mean missing
+    for spec in specs["measured"]:
         source = SourcePlan(tables.place(PERSON), {"merge": True})
         omop.take(source, PERSON, {"patient_id": "person_id"})
         _join_first(omop, source, spec)
@@ -226,13 +218,6 @@ def _take_sex(omop: OmopMapping, source: SourcePlan, parts: Sequence[Part]) -> N
             found = omop.tables.read(PERSON, [part.column], counted=True)[part.column]
             others = [text for text in found if text not in part.codes and text not in NO_CONCEPT]
             source.add_values("sex", dict.fromkeys(others, "unknown"))
-
-
-def _has_birth_dates(rows: pd.DataFrame) -> bool:
-    """Whether dates of birth are whole: month and day are filled as well, and the time of day is midnight."""
-    filled = rows[rows["birth_datetime"] != ""]
-    whole = (filled[OF_BIRTH] != "").all(axis=None) and filled["birth_datetime"].str.match(MIDNIGHT).all()
-    return bool(len(filled) and whole)
 
 
 def _join_first(omop: OmopMapping, source: SourcePlan, spec: Mapping[str, Any]) -> None:

@@ -88,7 +88,8 @@ class Codes:
     def find_name(self, domain: str, name: str) -> Code | None:
         """The row with most letters of which all words stand in a name."""
         words = set(fold(name).split())
-        found = _longest([row for row in self.of(domain, NAME) if row.words <= words]) if words else None
+        named = [row for row in self.of(domain, NAME) if words and row.words <= words]
+        found = max(named, key=lambda row: len(row.code.replace("*", "")), default=None)
         return found if found is not None and found.column else None
 
     def find_text(self, domain: str, text: str) -> Code | None:
@@ -102,7 +103,8 @@ class Codes:
 
     @staticmethod
     def _find_code(rows: Sequence[Code], code: str) -> Code | None:
-        return _longest([row for row in rows if code and row.fits(code)])
+        fitting = [row for row in rows if code and row.fits(code)]
+        return max(fitting, key=lambda row: len(row.code.replace("*", "")), default=None)
 
 
 def choose(rows: Iterable[Code | None]) -> Code | None:
@@ -118,19 +120,13 @@ def read_icd_o(text: str) -> Code | None:
     return Code("condition", ICD_O, text, "tumour_type", value, False, "") if value else None
 
 
-def _longest(rows: Sequence[Code]) -> Code | None:
-    return max(rows, key=lambda row: len(row.code.replace("*", "")), default=None)
-
-
 def read_codes(own: Path | None) -> Codes:
     """The codes that ship with the package; rows of a user's file replace those of the same domain, vocabulary, code.
 
     Raises InputError with every row that cannot be used.
     """
-    rows = {(row.domain, row.vocabulary, row.code): row for row in _read_file(SHIPPED)}
-    if own is not None:
-        rows |= {(row.domain, row.vocabulary, row.code): row for row in _read_file(own)}
-    return Codes(list(rows.values()))
+    rows = [row for path in (SHIPPED, own) if path is not None for row in _read_file(path)]
+    return Codes(list({(row.domain, row.vocabulary, row.code): row for row in rows}.values()))
 
 
 def _read_file(path: Path) -> list[Code]:
@@ -142,17 +138,12 @@ def _read_file(path: Path) -> list[Code]:
     header = ", ".join(lines[0]) if lines else ""
     if tuple(cell.strip() for cell in header.split(",")) != HEADER:
         raise InputError([tell("no_table_of_codes", path.name, 1, "", header, columns=", ".join(HEADER))])
-    codes: list[Code] = []
-    problems: list[Problem] = []
-    for number, cells in enumerate(lines[1:], start=2):
-        read = _read_row([cell.strip() for cell in cells]) if any(cells) else None
-        if isinstance(read, Code):
-            codes.append(read)
-        elif read is not None:
-            problems.append(Problem(path.name, number, *read))
+    filled = {n: [cell.strip() for cell in cells] for n, cells in enumerate(lines[1:], start=2) if any(cells)}
+    read = {number: _read_row(cells) for number, cells in filled.items()}
+    problems = [Problem(path.name, number, *row) for number, row in read.items() if not isinstance(row, Code)]
     if problems:
         raise InputError(problems)
-    return codes
+    return [row for row in read.values() if isinstance(row, Code)]
 
 
 def _read_row(cells: Sequence[str]) -> Code | tuple[str, str, str, str]:

@@ -1,7 +1,7 @@
 """What codes in tables of the OMOP common data model mean, and how a mapping of the rows that they tell is begun."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,7 @@ class Part:
     def choose(self, texts: Iterable[str]) -> "Part":
         """The part with some of its texts."""
         kept = set(texts)
-        codes = {text: code for text, code in self.codes.items() if text in kept}
-        return Part(self.table, self.column, codes, self.labels, self.counts, self.exclude)
+        return replace(self, codes={text: code for text, code in self.codes.items() if text in kept})
 
 
 class OmopMapping:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prrt_outcomes.adopt.coding import Coding
 from prrt_outcomes.adopt.grid import clean, fold, read_grids
-from prrt_outcomes.adopt.layout import Column, Layout, find_layout
+from prrt_outcomes.adopt.layout import Layout, find_layout
 from prrt_outcomes.adopt.plan import StudyPlan, say
 from prrt_outcomes.adopt.sheet import PATIENT_COLUMNS, Sheet, list_unplaced, recognise_sheet
 from prrt_outcomes.errors import InputError, UsageError, suggest, tell
@@ -35,7 +35,10 @@ def plan_outcomes(
     plan = StudyPlan()
     others = {name: column for name, column in layout.columns.items() if name not in (time, event)}
     sheet = recognise_sheet(replace(layout, columns=others))
-    name, evidence = _find_key(sheet.id_column)
+    ids = [clean(cell) for cell in sheet.id_column.cells] if sheet.id_column else []
+    is_key = sheet.id_column is not None and all(ids) and len(set(ids)) == len(ids)
+    name = sheet.id_column.name if sheet.id_column and is_key else None
+    evidence = "one row a patient" if is_key else "the rows are numbered: no column of patients"
     patients = layout.start_source()
     patients.add_column("patient_id", name, evidence)
     coding = Coding(plan)
@@ -45,9 +48,9 @@ def plan_outcomes(
         if ours != theirs:
             patients.add_column(ours, theirs, "a column with few levels, usable as a grouping")
     coding.add("patients", patients)
-    endpoint = next((e for e in ENDPOINTS if e in fold(f"{time} {event}").split()), "")
-    if not endpoint:
-        endpoint = "os"
+    named = [e for e in ENDPOINTS if e in fold(f"{time} {event}").split()]
+    endpoint = named[0] if named else "os"
+    if not named:
         plan.doubts.append(f"the endpoint of {time!r} is overall survival (os)")
     outcomes = layout.start_source()
     outcomes.add_column("patient_id", name, evidence)
@@ -65,14 +68,6 @@ def plan_outcomes(
     sheet.used.update([*extra.values(), *filter(None, [name])])
     list_unplaced(plan, [sheet])
     return plan
-
-
-def _find_key(identity: Column | None) -> tuple[str | None, str]:
-    """Column of the patients, and why it is that; None where the rows have to be numbered."""
-    ids = [clean(cell) for cell in identity.filled] if identity else []
-    if identity is not None and len(set(ids)) == len(ids) == len(identity.cells):
-        return identity.name, "one row a patient"
-    return None, "the rows are numbered: no column of patients"
 
 
 def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:

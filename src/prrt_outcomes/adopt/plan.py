@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from prrt_outcomes.study.base import clean_text
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatchReader
+    from prrt_outcomes.adopt.omop_tables import OmopTables
 
 
 MOST_NAMED = 6
@@ -43,9 +43,8 @@ class SourcePlan:
 
     def add_column(self, ours: str, theirs: str | tuple[str, ...] | None, evidence: str) -> None:
         """Read one of our columns from a column of the file, or from the first of several that is filled."""
-        if isinstance(theirs, tuple):
-            theirs = theirs[0] if len(theirs) == 1 else theirs
-        self.settings.setdefault("columns", {})[ours] = list(theirs) if isinstance(theirs, tuple) else theirs
+        named = theirs if not isinstance(theirs, tuple) else theirs[0] if len(theirs) == 1 else list(theirs)
+        self.settings.setdefault("columns", {})[ours] = named
         self.evidence[f"columns.{ours}"] = evidence
 
     def add_values(self, ours: str, values: Mapping[str, Any]) -> None:
@@ -77,16 +76,6 @@ class Unplaced:
     looks_like: str
 
 
-class Database(Protocol):
-    """A database of which extracts are written when the study is."""
-
-    def extract(self, file: Path) -> RecordBatchReader:
-        """The rows of the extract that a mapping names as its file."""
-
-    def close(self) -> None:
-        """End the connection, when all is written."""
-
-
 @dataclass
 class StudyPlan:
     """A study as it will be written."""
@@ -98,7 +87,7 @@ class StudyPlan:
     doubts: list[str] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)  # columns that were left out
     notes: list[str] = field(default_factory=list)  # what was counted
-    database: Database | None = None  # where files come from that are no files yet
+    database: OmopTables | None = None  # where files come from that are no files yet
 
     def add(self, table: str, source: SourcePlan) -> None:
         """Add a mapping to a table."""
@@ -120,10 +109,8 @@ class StudyPlan:
 
     def files(self) -> list[Path]:
         """All files that the mappings read, each once, in order; those of joins among them."""
-        found: dict[Path, None] = {}
-        for sources in self.tables.values():
-            for source in sources:
-                found[source.file] = None
-                for joined in source.settings.get("join", ()):
-                    found[joined["file"]] = None
-        return list(found)
+        sources = [source for own in self.tables.values() for source in own]
+        joined = [[join["file"] for join in source.settings.get("join", ())] for source in sources]
+        return list(
+            dict.fromkeys(f for s, more in zip(sources, joined, strict=True) for f in (s.file, *more))
+        )

@@ -156,12 +156,10 @@ def _plain(label: str) -> str:
 
 
 def _read_choices(kind: str, text: str) -> dict[str, str]:
-    if kind in YES_NO:
-        return dict(YES_NO[kind])
-    if kind not in ("radio", "dropdown", "checkbox"):
-        return {}
     pairs = (part.partition(",") for part in text.split("|") if "," in part)
-    return {code.strip(): _plain(words) for code, _, words in pairs}
+    is_listed = kind in ("radio", "dropdown", "checkbox")
+    own = {code.strip(): _plain(words) for code, _, words in pairs} if is_listed else {}
+    return dict(YES_NO.get(kind, own))
 
 
 def read_export(grid: Grid, fields: Sequence[DictionaryField]) -> Export:
@@ -237,7 +235,8 @@ def plan_redcap(paths: Sequence[Path], dictionary: Path) -> StudyPlan:
         own = [sheet for sheet in sheets if sheet.layout.grid is export.grid]
         shown = {name for sheet in own for name in sheet.layout.columns} | {REPEAT, EVENT}
         plan.ignore(export.grid.file, [name for name in export.names if name not in shown])
-        plan.notes += count_cells(export, fields, [(_find_choice(sheet.layout), sheet.used) for sheet in own])
+        used_of = [(sheet.layout.choice.get("filter", {}), sheet.used) for sheet in own]
+        plan.notes += count_cells(export, fields, used_of)
     return plan
 
 
@@ -334,7 +333,7 @@ def _name_sites(fields: Iterable[DictionaryField]) -> dict[str, str]:
 
 def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryField]) -> None:
     """A tumour type from boxes, where no other column gives it."""
-    own = (sheet.layout.grid.file, _find_choice(sheet.layout))
+    own = (sheet.layout.grid.file, sheet.layout.choice.get("filter", {}))
     source = next((s for s in plan.tables["patients"] if (s.file, s.settings.get("filter", {})) == own), None)
     if source is None or "tumour_type" in source.settings.get("columns", {}):
         return
@@ -353,11 +352,6 @@ def _read_checkboxes(plan: StudyPlan, sheet: Sheet, fields: Sequence[DictionaryF
             sheet.used.update(known)
             plan.doubts.append(f"tumour_type is the first of the boxes {', '.join(known)} that is checked")
             return
-
-
-def _find_choice(layout: Layout) -> Choice:
-    found = layout.choice.get("filter", {})
-    return found if isinstance(found, dict) else {}
 
 
 def count_cells(

@@ -60,7 +60,7 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
     """Death and last contact: DM, with the deaths of DS and the last contacts of SS."""
     reading = Reading(plan, "follow_up", people)
     reading.column("patient_id", "USUBJID")
-    status, death, contact = ["DTHFL"], ["DTHDTC"], []
+    status, death, contact = ["DTHFL"], ["DTHDTC"], ["RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC"]
     for disposition in domains["DS"][:1]:
         words = [text for text in disposition.frame["DSDECOD"].unique() if text.upper() == "DEATH"]
         if words:
@@ -68,12 +68,11 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
             latest = "DSSTDTC" if deaths["USUBJID"].duplicated().any() else ""
             columns, chosen = ["DSDECOD", "DSSTDTC"], {"DSDECOD": words}
             reading.join(disposition, {"USUBJID": "USUBJID"}, columns, latest, filter=chosen)
-            status.append("DSDECOD")
-            death.append("DSSTDTC")
+            status, death = [*status, "DSDECOD"], [*death, "DSSTDTC"]
     for survival in domains["SS"][:1]:
         reading.join(survival, {"USUBJID": "USUBJID"}, ["SSDTC"], latest="SSDTC")
-        contact.append("SSDTC")
-    reading.date("last_contact_date", *death, *contact, "RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC")
+        contact = ["SSDTC", *contact]
+    reading.date("last_contact_date", *death, *contact)
     reading.date("death_date", *death)
     if not place_vital_status(reading, *status):
         reading.source.add_constant("vital_status", "alive")
@@ -125,7 +124,9 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
     if name not in frame:
         return
     terms = load_terms()
-    kinds = {text: kind for text in frame[name].unique() if (kind := _find_kind(text)) and text not in cycles}
+    drugs = [text for text in frame[name].unique() if text not in cycles]
+    known = {t: next((kind for kind, words in terms["drugs"].items() if _holds(t, words)), "") for t in drugs}
+    kinds = {text: kind for text, kind in known.items() if kind}
     by_route = [text for text in kinds if _holds(text, terms["by_route"])]
     others = Reading(plan, "therapies", medication).choose(name, [*kinds, *cycles], out=True)
     if _plan_by_route(plan, medication, prefix, name, by_route):
@@ -145,9 +146,9 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
         others.doubt(say("kind_other", names=shown, category=category))
         _place_therapy(others, prefix, name)
     if len(left):
-        drugs = name_some(map(repr, left[name].unique()))
+        shown = name_some(map(repr, left[name].unique()))
         counts = {"n": len(left), "total": len(frame), "file": medication.file.name}
-        others.doubt(say("drugs_left_out", drugs=drugs, **counts))
+        others.doubt(say("drugs_left_out", drugs=shown, **counts))
 
 
 def _plan_by_route(
@@ -180,10 +181,6 @@ def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
 
 def _holds(text: str, words: Iterable[str]) -> bool:
     return any(word in text.casefold() for word in words)
-
-
-def _find_kind(text: str) -> str | None:
-    return next((kind for kind, words in load_terms()["drugs"].items() if _holds(text, words)), None)
 
 
 def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:

@@ -1,5 +1,6 @@
 """SDTM of tumours: responses (RS), and lesions from their identification (TU) and their results (TR)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,7 @@ def plan_tumours(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> None:
     for responses in domains["RS"]:
         _plan_responses(plan, responses, readers)
     for results in domains["TR"]:
-        lesions = _plan_lesions(plan, results, domains["TU"][:1], readers)
-        if lesions:
+        if _plan_lesions(plan, results, domains["TU"][:1], readers):
             _plan_scans(plan, results, domains["RS"], readers)
 
 
@@ -66,26 +66,19 @@ def _plan_responses(plan: StudyPlan, responses: DataSet, readers: bool) -> None:
         if reading.rows.empty:
             continue
         _start(reading, "RS", "assessment_date", readers)
-        _add_criterion(reading)
+        texts = [text for text in reading.rows.get("RSCAT", pd.Series(dtype=str)).unique() if text]
+        codes = {text: re.sub(r"[\W_]+", " ", text.lower()).strip().replace(" ", "_") for text in texts}
+        if len(texts) == 1:
+            reading.source.add_constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
+        elif texts:
+            reading.codes("reported_criterion", "RSCAT", known={t.upper(): c for t, c in codes.items()})
+        else:
+            reading.source.add_constant("reported_criterion", RECIST)
+            reading.doubt("RSCAT does not name the criterion; the responses are read as by RECIST 1.1")
         reading.codes(ours, "RSSTRESC", "RSORRES")
         if code == "NEWLPROG" and "EQUIVOCAL" in set(reading.rows["RSSTRESC"]):
             reading.doubt("an equivocal new lesion is read as none, an unequivocal one as new lesion")
         reading.close(merge=True)
-
-
-def _add_criterion(reading: Reading) -> None:
-    """Criterion of the responses, from RSCAT."""
-    texts = [text for text in reading.rows.get("RSCAT", pd.Series(dtype=str)).unique() if text]
-    codes = {
-        text: "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) for text in texts
-    }
-    if len(texts) == 1:
-        reading.source.add_constant("reported_criterion", codes[texts[0]], f"RSCAT is {texts[0]}")
-    elif texts:
-        reading.codes("reported_criterion", "RSCAT", known={t.upper(): code for t, code in codes.items()})
-    else:
-        reading.source.add_constant("reported_criterion", RECIST)
-        reading.doubt("RSCAT does not name the criterion; the responses are read as by RECIST 1.1")
 
 
 def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSet], readers: bool) -> bool:
@@ -164,8 +157,8 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
             chosen = {"TUTESTCD": ["TUMIDENT"]}
             frame = frame[frame["TUTESTCD"] == "TUMIDENT"]
         columns = [name for name in PLACES if name in frame]
-        if not _is_again(frame, keys):
-            reading.join(tumours, keys, columns, **_if_any(filter=chosen))
+        if not frame.duplicated(list(keys.values())).any():
+            reading.join(tumours, keys, columns, **({"filter": chosen} if chosen else {}))
             continue
         parts = {
             part: frame for part in ("EVALID", "EVAL") if f"TU{part}" in frame and f"TR{part}" in reading.rows
@@ -174,21 +167,16 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
             is_named = frame["TUEVALID"] != ""
             parts = {"EVALID": frame[is_named], "EVAL": frame[~is_named]}
         own = {part: {**keys, f"TR{part}": f"TU{part}"} for part in parts}
-        if not parts or any(_is_again(rows, own[part]) for part, rows in parts.items()):
+        if not parts or any(rows.duplicated(list(own[part].values())).any() for part, rows in parts.items()):
             reading.doubt(f"{tumours.file.name} is not joined: a lesion stands there in several rows")
             continue
         for part in (part for part, rows in parts.items() if len(rows)):
             more = {"TUEVALID": [""]} if part == "EVAL" and len(parts) > 1 else {}
             prefix = OWN if part == "EVAL" else ""
-            reading.join(tumours, own[part], columns, **_if_any(prefix=prefix, filter=chosen | more))
-
-
-def _if_any(**settings: Any) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value}
-
-
-def _is_again(frame: pd.DataFrame, keys: Mapping[str, str]) -> bool:
-    return bool(frame.duplicated(list(keys.values())).any())
+            settings: dict[str, Any] = {"prefix": prefix, "filter": chosen | more}
+            reading.join(
+                tumours, own[part], columns, **{name: value for name, value in settings.items() if value}
+            )
 
 
 def _of_tumours(*names: str) -> tuple[str, ...]:
@@ -221,13 +209,13 @@ def _plan_states(
         return
     _join_tumours(reading, identified, readers)
     _place_lesion(reading, readers)
-    roles = [name for name in ("TRGRPID", "TUSTRESC", "TUORRES") if name in reading.rows][:1]
-    for name in roles:
-        lesions = pd.MultiIndex.from_frame(measured[["USUBJID", "TRLNKID"]])
-        known = pd.MultiIndex.from_frame(reading.rows[["USUBJID", "TRLNKID"]]).isin(lesions)
-        reading.choose(
-            name, set(reading.rows.loc[known, name]) - set(reading.rows.loc[~known, name]), out=True
-        )
+    name = next((name for name in ("TRGRPID", "TUSTRESC", "TUORRES") if name in reading.rows), None)
+    if name is not None:
+        keys = ["USUBJID", "TRLNKID"]
+        lesions = pd.MultiIndex.from_frame(measured[keys])
+        known = pd.MultiIndex.from_frame(reading.rows[keys]).isin(lesions)
+        by_size = set(reading.rows.loc[known, name]) - set(reading.rows.loc[~known, name])
+        reading.choose(name, by_size, out=True)
     reading.codes("state", "TRSTRESC", "TRORRES", "TRSTAT")
     if "EQUIVOCAL" in set(reading.rows["TRSTRESC"]):
         reading.doubt("an equivocal new lesion is read as not evaluated, an unequivocal one as new lesion")

@@ -53,11 +53,6 @@ class Sheet:
         ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
         return len(set(ids)) == len(ids) and not self.layout.repeats
 
-    @property
-    def has_patients(self) -> bool:
-        """Whether a column says of which patient each row is."""
-        return self.id_column is not None or self.is_numbered
-
     def take(self, target: str) -> Column | None:
         """Column of a target, noted as used."""
         column = self.placed.get(target)
@@ -97,9 +92,9 @@ class Sheet:
         return source
 
 
-def recognise_sheet(layout: Layout) -> Sheet:
+def recognise_sheet(layout: Layout, *doubts: str) -> Sheet:
     """Recognise the columns of a sheet."""
-    sheet = Sheet(layout)
+    sheet = Sheet(layout, doubts=list(doubts))
     for column in layout.columns.values():
         analyte = find_analyte(column.label or column.name)
         heading = recognise(column)
@@ -121,7 +116,7 @@ def recognise_sheet(layout: Layout) -> Sheet:
 def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
     """The sheet with one row a patient that knows most of what patients have; None where there is none."""
     return max(
-        (sheet for sheet in sheets if sheet.has_patients and sheet.is_wide),
+        (sheet for sheet in sheets if (sheet.id_column or sheet.is_numbered) and sheet.is_wide),
         key=lambda sheet: tuple(
             sum(target in sheet.placed for target in targets) for targets in (OF_PATIENTS, FOLLOW_UP_COLUMNS)
         ),
@@ -142,14 +137,12 @@ def name_patients(sheets: Sequence[Sheet]) -> None:
     main = max(sheets, key=lambda sheet: sum(t in sheet.placed for t in known), default=None)
     if main is None or sum(t in main.placed for t in known) < FEWEST_KNOWN:
         return
-    for column in list(main.layout.columns.values())[:FIRST]:
-        if _is_identifier(column):
-            for sheet in sheets:
-                if column.name in sheet.layout.columns:
-                    sheet.placed["patient_id"] = sheet.layout.columns[column.name]
-            main.doubts.append(say("patients_by", column=column.name))
-            return
-    if len(sheets) == 1:
+    found = next(filter(_is_identifier, list(main.layout.columns.values())[:FIRST]), None)
+    if found is not None:
+        for sheet in (sheet for sheet in sheets if found.name in sheet.layout.columns):
+            sheet.placed["patient_id"] = sheet.layout.columns[found.name]
+        main.doubts.append(say("patients_by", column=found.name))
+    elif len(sheets) == 1:
         main.is_numbered = True
         main.doubts.append(say("rows_numbered"))
 
@@ -166,18 +159,17 @@ def _is_identifier(column: Column) -> bool:
 def list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
     """Name the columns that went into no table, and what they look like; each of a file and sheet once."""
     used = {(sheet.layout.grid.name, name) for sheet in sheets for name in sheet.used}
-    left: dict[str, dict[str, Unplaced]] = {}
-    for sheet in sheets:
-        place = sheet.layout.grid.name
-        words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
-        for column in sheet.layout.columns.values():
-            if (place, column.name) not in used:
-                looks_like = words.get(column.name) or column.describe()
-                looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
-                left.setdefault(place, {}).setdefault(column.name, Unplaced(place, column.name, looks_like))
     for grid in {sheet.layout.grid.name: sheet.layout.grid for sheet in sheets}.values():
-        plan.unplaced += left.get(grid.name, {}).values()
-        plan.ignore(grid.file, left.get(grid.name, {}), grid.sheet)
+        left: dict[str, Unplaced] = {}
+        for sheet in (sheet for sheet in sheets if sheet.layout.grid.name == grid.name):
+            words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
+            for name, column in sheet.layout.columns.items():
+                if (grid.name, name) not in used:
+                    looks_like = words.get(name) or column.describe()
+                    looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
+                    left.setdefault(name, Unplaced(grid.name, name, looks_like))
+        plan.unplaced += left.values()
+        plan.ignore(grid.file, left, grid.sheet)
 
 
 FEWEST = 2
@@ -190,9 +182,7 @@ def split_blocks(sheet: Sheet) -> list[Sheet]:
     everything about the patient repeated.
     """
     identity = sheet.id_column
-    if identity is None or sheet.layout.choice:
-        return [sheet]
-    if not filled(identity.cells[:1]):
+    if identity is None or sheet.layout.choice or not filled(identity.cells[:1]):
         return [sheet]
     if len(identity.filled) < len(identity.cells):
         return _split_merged(sheet, identity)
@@ -212,15 +202,10 @@ def _split_merged(sheet: Sheet, identity: Column) -> list[Sheet]:
     named = _fill_down(identity)
     agents = [c for c in agents if len(c.filled) < len(c.cells) and c.cells[0]]
     of_rows = [_fill_down(c) if c in agents else c for c in of_rows]
-    patients = _part(sheet.layout, [identity, *of_patients], heads, {"not_empty": [identity.name]})
-    rows = _part(
-        sheet.layout,
-        [named, *of_rows],
-        range(len(named.cells)),
-        {"fill_down": [identity.name, *(c.name for c in agents)]},
-    )
     words = f"{len(others)} rows without {identity.name!r} are of the patient above"
-    return [_recognise(patients, [words]), _recognise(replace(rows, repeats=True), [])]
+    down = {"fill_down": [identity.name, *(c.name for c in agents)]}
+    patients = ([identity, *of_patients], heads, {"not_empty": [identity.name]})
+    return _part(sheet.layout, patients, ([named, *of_rows], down), words)
 
 
 def _fill_down(column: Column) -> Column:
@@ -234,10 +219,9 @@ def _split_repeated(sheet: Sheet, identity: Column) -> list[Sheet]:
     """Patients are read where a column holds one value, such as cycle 1, in exactly one row of each patient."""
     ids = [clean(cell) for cell in identity.cells]
     columns = [column for column in sheet.layout.columns.values() if column is not identity]
-    constant = [
-        column for column in columns if len({*zip(ids, map(clean, column.cells), strict=True)}) == len({*ids})
-    ]
-    constant = [column for column in constant if column is not sheet.placed.get("radiopharmaceutical")]
+    agent = sheet.placed.get("radiopharmaceutical")
+    n_cells = {c.name: len({*zip(ids, map(clean, c.cells), strict=True)}) for c in columns}
+    constant = [c for c in columns if n_cells[c.name] == len({*ids}) and c is not agent]
     known = {column.name for target, column in sheet.placed.items() if target in PATIENT_COLUMNS}
     if not known & {column.name for column in constant}:
         return [sheet]
@@ -246,24 +230,19 @@ def _split_repeated(sheet: Sheet, identity: Column) -> list[Sheet]:
         for value, n in Counter(texts).items():
             chosen = [i for i, text in enumerate(texts) if text == value]
             if value and n == len({*ids}) and len({ids[i] for i in chosen}) == n:
-                patients = _part(
-                    sheet.layout, [identity, *constant], chosen, {"filter": {column.name: [value]}}
-                )
-                rest = [other for other in columns if other not in constant]
-                rows = _part(sheet.layout, [identity, *rest], range(len(ids)), {})
+                patients = ([identity, *constant], chosen, {"filter": {column.name: [value]}})
+                rest = [identity, *(other for other in columns if other not in constant)]
                 words = f"what a patient has once is read from the rows with {column.name!r} = {value!r}"
-                return [_recognise(patients, [words]), _recognise(replace(rows, repeats=True), [])]
+                return _part(sheet.layout, patients, (rest, {}), words)
     return [sheet]
 
 
-def _part(
-    layout: Layout, columns: Iterable[Column], rows: Sequence[int], choice: dict[str, object]
-) -> Layout:
-    parts = {c.name: replace(c, cells=[c.cells[i] for i in rows]) for c in columns}
-    return replace(layout, columns=parts, choice=choice)
-
-
-def _recognise(layout: Layout, doubts: list[str]) -> Sheet:
-    sheet = recognise_sheet(layout)
-    sheet.doubts += doubts
-    return sheet
+def _part(layout: Layout, patients: tuple, rows: tuple, words: str) -> list[Sheet]:
+    """Sheets of patients (columns, lines, choice), a doubt with these words, and of all rows (columns, choice)."""
+    columns, lines, choice = patients
+    of_patients = {c.name: replace(c, cells=[c.cells[i] for i in lines]) for c in columns}
+    of_rows = replace(layout, columns={c.name: c for c in rows[0]}, choice=rows[1], repeats=True)
+    return [
+        recognise_sheet(replace(layout, columns=of_patients, choice=choice), words),
+        recognise_sheet(of_rows),
+    ]

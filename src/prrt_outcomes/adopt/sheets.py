@@ -44,10 +44,12 @@ def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
 
 def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     """Add to a plan all tables that the sheets hold."""
-    coding = Coding(plan, _find_width(main.id_column))
+    digits = [text for text in main.id_column.texts if text.isdigit()] if main.id_column else []
+    is_padded = len(set(map(len, digits))) == 1 and any(text.startswith("0") for text in digits)
+    coding = Coding(plan, len(digits[0]) if is_padded else 0)
     for doubt in (doubt for sheet in sheets for doubt in sheet.doubts):
         coding.doubt(doubt)
-    known = [sheet for sheet in sheets if sheet.has_patients]
+    known = [sheet for sheet in sheets if sheet.id_column or sheet.is_numbered]
     _plan_patients(main, known, coding)
     for sheet in known:
         _plan_cycles(sheet, coding)
@@ -72,12 +74,6 @@ def _list_above(layout: Layout) -> list[list[str]]:
     return [[text for text in dict.fromkeys(map(clean, row)) if text] for row in rows]
 
 
-def _find_width(identity: Column | None) -> int:
-    texts = [text for text in identity.texts if text.isdigit()] if identity else []
-    widths = {len(text) for text in texts}
-    return widths.pop() if len(widths) == 1 and any(text.startswith("0") for text in texts) else 0
-
-
 def _plan_patients(main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None:
     """Patients of the main sheet, and what it lacks from other sheets with one row a patient."""
     taken: set[str] = set()
@@ -95,20 +91,19 @@ def _plan_patients(main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None
         source = sheet.start_source(dates, coding)
         if sheet is not main:
             source.settings["merge"] = True
-        _read_patients(source, sheet, [*targets, *(["best_response"] if best else [])], coding)
+        for target in [*targets, *(["best_response"] if best else [])]:
+            column = sheet.placed[target]
+            sheet.place(
+                source, coding, {"reported_best_response" if target == "best_response" else target: column}
+            )
+            name = fold(column.label or column.name)
+            if target == "ecog" and name in ("oms", "who"):
+                coding.doubt(
+                    f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade"
+                )
+            if target == "best_response" and "recist" not in name:
+                coding.doubt(f"{column.name!r} names no criterion: best responses are taken as RECIST 1.1")
         coding.add("patients", source)
-
-
-def _read_patients(source: SourcePlan, sheet: Sheet, targets: Sequence[str], coding: Coding) -> None:
-    for target in targets:
-        column = sheet.placed[target]
-        ours = "reported_best_response" if target == "best_response" else target
-        sheet.place(source, coding, {ours: column})
-        name = fold(column.label or column.name)
-        if target == "ecog" and name in ("oms", "who"):
-            coding.doubt(f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade")
-        if target == "best_response" and "recist" not in name:
-            coding.doubt(f"{column.name!r} names no criterion: best responses are taken as RECIST 1.1")
 
 
 def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> list[SourcePlan]:
@@ -226,9 +221,8 @@ def _plan_follow_up(sheet: Sheet, coding: Coding) -> None:
 def _plan_scans(sheet: Sheet, coding: Coding) -> None:
     """Scans in columns or in rows, with the response that was reported."""
     if sheet.is_wide:
-        targets = {name: name for name in ("assessment_date", "new_lesion")} | {
-            "reported_response": "best_response"
-        }
+        targets = {"assessment_date": "assessment_date", "new_lesion": "new_lesion"}
+        targets |= {"reported_response": "best_response"}
         numbered = sheet.numbered.get("best_response", {})
         for source in _plan_numbered(sheet, targets, coding) if numbered else ():
             _close_scans(source, next(iter(numbered.values()))[0], coding)

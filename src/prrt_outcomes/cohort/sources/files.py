@@ -9,7 +9,7 @@ import yaml
 
 from prrt_outcomes.cohort.sources.layout import fill_down
 from prrt_outcomes.cohort.sources.raw_table import GB, Bound, RefusedError, SourceResult, refuse
-from prrt_outcomes.errors import Problem, nearest_name, tell, tell_setting
+from prrt_outcomes.errors import nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
 
@@ -49,20 +49,15 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
         kind = check_file(folder, table, source)
         _check_settings(table, source, kind)
         result = _find_reader(kind)(path, table, source)
-        result = replace(result, problems=(*result.problems, *_tell_link(folder, table, source)))
+        target = path.resolve()
+        if not target.is_relative_to(folder.resolve()):
+            told = tell("linked_outside", table, None, "", f"{source.file} -> {target}")
+            result = replace(result, problems=(*result.problems, told))
         if result.raw is None or not source.fill_down:
             return result
         return replace(result, raw=fill_down(table, result.raw, source.fill_down))
     except RefusedError as refused:
         return SourceResult(None, refused.args)
-
-
-def _tell_link(folder: Path, table: str, source: FileSource) -> tuple[Problem, ...]:
-    """Note that a file lies outside the study, where a link within it leads."""
-    target = (folder / source.file).resolve()
-    if target.is_relative_to(folder.resolve()):
-        return ()
-    return (tell("linked_outside", table, None, "", f"{source.file} -> {target}"),)
 
 
 def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResult]:
@@ -84,15 +79,14 @@ def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResu
 
 def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
     """Refuse settings that say nothing about this kind of file."""
-    special = {setting: known.suffixes for known in KINDS for setting in known.settings}
-    problems = []
-    for setting in special:
-        if setting in source.model_fields_set and setting not in kind.settings:
-            ends = sorted(end for known in KINDS if setting in known.settings for end in known.suffixes)
-            place, value = f"tables.{table}.{setting}", getattr(source, setting)
-            problems.append(tell_setting("no_setting_of_kind", place, value, ends=", ".join(ends)))
-    if problems:
-        raise RefusedError(*problems)
+    ends = {
+        setting: ", ".join(sorted(end for k in KINDS if setting in k.settings for end in k.suffixes))
+        for setting in dict.fromkeys(setting for known in KINDS for setting in known.settings)
+        if setting in source.model_fields_set and setting not in kind.settings
+    }
+    if ends:
+        told = (("no_setting_of_kind", f"tables.{table}.{s}", getattr(source, s), e) for s, e in ends.items())
+        raise RefusedError(*(tell_setting(*found, ends=end) for *found, end in told))
 
 
 def check_file(folder: Path, table: str, source: FileSource) -> FileKind:

@@ -24,13 +24,12 @@ def check_header_lines(table: str, source: FileSource, is_filled: Callable[[int]
 
 def check_lines_below(table: str, source: FileSource, header_line: int) -> None:
     """Refuse a last line, or lines to be left out, that are not below the names."""
-    asked = [("skip_rows", line) for line in source.skip_rows]
-    asked += [("last_row", source.last_row)] if source.last_row else []
+    asked = [("skip_rows", line) for line in source.skip_rows] + [("last_row", source.last_row)]
     named = {"below": header_line + 1, "line": header_line}
     problems = [
         tell_setting("above_names", f"tables.{table}.{setting}", line, **named)
         for setting, line in asked
-        if line <= header_line
+        if line and line <= header_line
     ]
     if problems:
         raise RefusedError(*problems)
@@ -68,14 +67,17 @@ def join_names(
 
 def fill_down(table: str, raw: RawTable, names: Sequence[str]) -> RawTable:
     """Columns in which an empty cell is that above it; refused where the file lacks one of them."""
-    lacking = [name for name in names if name not in raw.columns]
-    if lacking:
-        place, known = f"tables.{table}.fill_down", [name for name in raw.columns if name]
-        hints = (suggest(name, known, f"columns of the file: {', '.join(known)}") for name in lacking)
-        told = zip(lacking, hints, strict=True)
-        raise RefusedError(
-            *(tell_setting("no_such_column", place, name, expected=hint) for name, hint in told)
+    known = [name for name in raw.columns if name]
+    shown = f"columns of the file: {', '.join(known)}"
+    problems = [
+        tell_setting(
+            "no_such_column", f"tables.{table}.fill_down", name, expected=suggest(name, known, shown)
         )
+        for name in names
+        if name not in raw.columns
+    ]
+    if problems:
+        raise RefusedError(*problems)
     filled = {}
     for name in names:
         is_empty = pc.equal(pc.utf8_trim_whitespace(raw.columns[name]), "")
@@ -144,7 +146,10 @@ class _Lines:
     def lay_out(self, table: str, source: FileSource) -> TextLayout:
         check_header_lines(table, source, self.is_filled)
         is_comment = self.find_comments(source.comment)
-        is_blank = self._find_blank()
+        lengths = self.ends - self.starts
+        first, second = (self.buffer[np.minimum(self.starts + i, len(self.buffer) - 1)] for i in (0, 1))
+        is_return = (lengths == 2) & (first == 13) & (second == NEWLINE)
+        is_blank = is_return | ((lengths == 1) & (first == NEWLINE))
         rows = np.flatnonzero(~is_comment & ~is_blank) + 1
         if not len(rows):
             raise refuse("comments_alone", table, source.file)
@@ -159,12 +164,6 @@ class _Lines:
         upper = tuple(self.get(line) for line in source.header_lines[:-1])
         problems = tell_no_rows(table, sorted(asked - skipped - below))
         return TextLayout(text, header - 1, upper, lost, tuple(problems))
-
-    def _find_blank(self) -> np.ndarray:
-        lengths = self.ends - self.starts
-        first, second = (self.buffer[np.minimum(self.starts + i, len(self.buffer) - 1)] for i in (0, 1))
-        is_return = (lengths == 2) & (first == 13) & (second == NEWLINE)
-        return is_return | ((lengths == 1) & (first == NEWLINE))
 
     def _drop(self, header: int, last: int, lines: list[int]) -> tuple[bytes, set[int]]:
         """Text from a line to another in which some lines are blank; a line inside a quoted field stays as it is."""

@@ -40,9 +40,8 @@ def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
     frame = _read(bound)
     sheets = _find_sheets(frame)
     if source.sheet is not None and source.sheet not in sheets:
-        expected = suggest(
-            source.sheet, list(sheets), f"tables: {', '.join(sheets) or 'the file is but one'}"
-        )
+        shown = f"tables: {', '.join(sheets) or 'the file is but one'}"
+        expected = suggest(source.sheet, list(sheets), shown)
         raise refuse("no_such_table_in_file", table, source.sheet, expected=expected)
     frame = sheets.get(source.sheet or next(iter(sheets), ""), frame)
     bound.check_rows(*frame.shape)

@@ -156,6 +156,7 @@ def _read_utf8(bound: Bound) -> bytes:
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
             raise refuse("no_text", table, path.name, kind=kind)
+    zeros = "zero_bytes_of_utf_16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "zero_bytes"
     try:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
             if not data.isascii():
@@ -167,28 +168,20 @@ def _read_utf8(bound: Bound) -> bytes:
         raise RefusedError(tell_setting("no_encoding", f"tables.{table}.encoding", encoding)) from None
     except UnicodeError as error:
         if b"\x00" in data[:65536]:
-            raise _refuse_zeros(table, path, data) from None
+            raise refuse(zeros, table, path.name) from None
         line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
         raise refuse("other_encoding", table, path.name, line, encoding=encoding) from None
     if b"\x00" in text:
-        raise _refuse_zeros(table, path, data)
+        raise refuse(zeros, table, path.name)
     return text.replace(b"\r", b"\n") + b"\n" if b"\n" not in text else text
-
-
-def _refuse_zeros(table: str, path: Path, data: bytes) -> RefusedError:
-    is_utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return refuse("zero_bytes_of_utf_16" if is_utf_16 else "zero_bytes", table, path.name)
 
 
 def _find_delimiter(text: bytes, path: Path) -> str:
     """Delimiter that stands most often in the header, outside quotes; a comma (a tab in tsv) where none does."""
     header = next(line for line in io.BytesIO(text) if line.strip(b"\r\n")).decode("utf-8")
     bare = "".join(header.split('"')[::2])
-    counts = {mark: bare.count(mark) for mark in DELIMITERS}
-    best = max(counts, key=counts.__getitem__)
-    if counts[best]:
-        return best
-    return "\t" if ".tsv" in path.suffixes else ","
+    best = max(DELIMITERS, key=bare.count)
+    return best if best in bare else "\t" if ".tsv" in path.suffixes else ","
 
 
 def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
@@ -213,7 +206,8 @@ def _count_outside_quotes(line: bytes, mark: str) -> int:
 def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> SourceResult:
     text = layout.text
     head = text[: text.find(b"\n") + HEAD_BYTES]  # a quoted name may go on in the next lines
-    *upper, header = [_read_names(line, delimiter) for line in (*layout.upper, head)]
+    texts = (io.StringIO(line.decode("utf-8", "ignore"), newline="") for line in (*layout.upper, head))
+    *upper, header = [next(csv.reader(lines, delimiter=delimiter), []) for lines in texts]
     cells = _parse_plain(text, delimiter, len(header))
     if cells is not None:
         scan = RecordScan(np.arange(1, cells.num_rows + 2), np.full(cells.num_rows + 1, len(header)))
@@ -262,11 +256,6 @@ def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None
         return None
     n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
     return None if n_skipped or cells.num_rows + 1 != n_lines else cells
-
-
-def _read_names(text: bytes, delimiter: str) -> list[str]:
-    lines = io.StringIO(text.decode("utf-8", "ignore"), newline="")
-    return next(csv.reader(lines, delimiter=delimiter), [])
 
 
 def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:

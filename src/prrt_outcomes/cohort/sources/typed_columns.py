@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,7 +112,16 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
         raise refuse("no_json", table, path.name, form=EXPECTED, error=error) from None
-    header, rows = _take_apart(content, table, path)
+    if isinstance(content, dict) and "clinicalData" in content:
+        raise refuse("old_json", table, path.name, form=EXPECTED)
+    try:
+        header, rows = [column["name"] for column in content["columns"]], content["rows"]
+        is_sound = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+        is_sound &= all(isinstance(name, str) for name in header)
+    except (TypeError, KeyError):
+        is_sound = False
+    if not is_sound:
+        raise refuse("other_json", table, path.name, form=EXPECTED)
     problems = [
         tell("json_row", table, i, "", f"{len(row)} values", n=len(header))
         for i, row in enumerate(rows, start=FIRST_LINE)
@@ -126,21 +134,6 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
     cells = zip(*whole, strict=True) if whole else ([] for _ in header)
     result = gather_typed(table, header, [_as_array(list(values)) for values in cells], source.decimal)
     return SourceResult(None if problems else result.raw, (*problems, *result.problems))
-
-
-def _take_apart(content: Any, table: str, path: Path) -> tuple[list[str], list[list]]:
-    """Names of the columns, and the rows."""
-    if isinstance(content, dict) and "clinicalData" in content:
-        raise refuse("old_json", table, path.name, form=EXPECTED)
-    try:
-        header, rows = [column["name"] for column in content["columns"]], content["rows"]
-        is_sound = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
-        is_sound &= all(isinstance(name, str) for name in header)
-    except (TypeError, KeyError):
-        is_sound = False
-    if not is_sound:
-        raise refuse("other_json", table, path.name, form=EXPECTED)
-    return header, rows
 
 
 def _as_array(values: list) -> pa.Array:

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,18 @@ def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
     by_line = dict(rows)
     check_header_lines(table, source, by_line.__contains__)
     if source.header_lines:
-        spans = _find_merged(sheet) if len(source.header_lines) > 1 else set()
-        header_line, header = source.header_lines[-1], _join_lines(by_line, source.header_lines, spans)
+        lines, merged = source.header_lines, set()
+        if len(lines) > 1:
+            with sheet._get_source() as xml:  # a read-only sheet lists no merged cells
+                ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(xml.read())]
+            # line and column, counted from 1, of the cells that go on from the cell to their left
+            merged = {
+                (top, column) for left, top, right, _ in ranges for column in range(left + 1, right + 1)
+            }
+        width = max(len(by_line[line]) for line in lines)
+        padded = [by_line[line] + [""] * (width - len(by_line[line])) for line in lines]
+        header_line = lines[-1]
+        header = join_names(padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged)
     else:
         header_line, header = rows[0]
     check_lines_below(table, source, header_line)
@@ -111,19 +121,6 @@ def check_merged_cells(bound: Bound) -> None:
                 ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(archive.read(name))]
                 area = sum((right - left + 1) * (low - top + 1) for left, top, right, low in ranges)
                 bound.check(CELL_BYTES * area, f"{area} merged cells")
-
-
-def _find_merged(sheet: Any) -> set[tuple[int, int]]:
-    """Line and column, counted from 1, of the cells that go on from the cell to their left."""
-    with sheet._get_source() as xml:  # a read-only sheet lists no merged cells
-        ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(xml.read())]
-    return {(top, column) for left, top, right, _ in ranges for column in range(left + 1, right + 1)}
-
-
-def _join_lines(rows: dict[int, list[str]], lines: Sequence[int], merged: set[tuple[int, int]]) -> list[str]:
-    width = max(len(rows[line]) for line in lines)
-    padded = [rows[line] + [""] * (width - len(rows[line])) for line in lines]
-    return join_names(padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged)
 
 
 def _holds_formulas(path: Path) -> bool:
@@ -158,9 +155,8 @@ def _gather(
     rows: list[tuple[int, list[str]]], table: str, source: FileSource, header_line: int, header: list[str]
 ) -> SourceResult:
     """The rows below the names that the study reads, as columns."""
-    while header and not header[-1]:
-        header = header[:-1]
-    width = len(header)
+    width = max((i for i, name in enumerate(header, start=1) if name), default=0)
+    header = header[:width]
     check_names(table, source, width)
     header = list(source.names) or header
     last = source.last_row or rows[-1][0]

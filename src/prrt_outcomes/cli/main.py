@@ -41,10 +41,6 @@ def _read_whole(text: str, minimum: int) -> int:
     return number
 
 
-def _read_source(text: str) -> Path | str:
-    return text if "://" in text else Path(text)
-
-
 def _read_day(text: str) -> date:
     """A day as ISO 8601 writes it."""
     try:
@@ -55,7 +51,7 @@ def _read_day(text: str) -> date:
 
 TYPES: dict[str, Callable[[str], Any]] = {
     "path": Path,
-    "source": _read_source,
+    "source": lambda text: text if "://" in text else Path(text),  # or the address of a database
     "day": _read_day,
     "number": partial(_read_whole, minimum=0),
     "count": partial(_read_whole, minimum=1),

@@ -34,13 +34,8 @@ def format_problems(problems: Sequence[Problem], where_all: str = "") -> str:
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
     """Write every problem to a csv file, which appears whole or not at all; texts are those of `mark_text`."""
-    rows = [
-        [
-            mark_text(cell) if isinstance(cell := getattr(problem, name), str) else cell
-            for name in PROBLEM_COLUMNS
-        ]
-        for problem in problems
-    ]
+    cells = ([getattr(problem, name) for name in PROBLEM_COLUMNS] for problem in problems)
+    rows = [[mark_text(cell) if isinstance(cell, str) else cell for cell in row] for row in cells]
     quoting = choose_quoting(cell for row in rows for cell in row if isinstance(cell, str))
     with replace_when_whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n", quoting=quoting)

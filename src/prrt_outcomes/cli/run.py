@@ -139,20 +139,16 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
     results = out.absolute()
     if results.exists() and not results.is_dir():
         raise UsageError(f"{results} is a file; name a folder for the results")
-    taken = _folders_of_tables(written.get("tables"), study_file.parent)
+    tables = written.get("tables")
+    listed = tables.values() if isinstance(tables, dict) else ()
+    sources = [one for source in listed for one in (source if isinstance(source, list) else [source])]
+    files = [source.get("file") if isinstance(source, dict) else source for source in sources]
+    taken = {(study_file.parent / file).parent.resolve() for file in files if isinstance(file, str)}
     if (results / study_file.name).exists() or results.resolve() in taken:
         raise UsageError(
             f"{results} holds a study or its tables; results cannot go there, name another with --out"
         )
     return results
-
-
-def _folders_of_tables(tables: object, folder: Path) -> set[Path]:
-    """Folders that hold the files of the section `tables`, as written in a study file of a folder."""
-    listed = tables.values() if isinstance(tables, dict) else ()
-    sources = [one for source in listed for one in (source if isinstance(source, list) else [source])]
-    files = [source.get("file") if isinstance(source, dict) else source for source in sources]
-    return {(folder / file).parent.resolve() for file in files if isinstance(file, str)}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,15 +22,7 @@ UNKNOWN = "unknown"
 OTHER_CENTRES = "other centres"
 MOST_GROUPS = 30
 NOT_IN_FILE = "not in the files"
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """A group of each row of a table; ``codes`` are places in ``levels``, shape (n,)."""
-
-    axis: str
-    levels: list[str]
-    codes: np.ndarray
+Groups = tuple[str, list[str], np.ndarray]  # column, levels, and of each row the place of its level
 
 
 def summarise_data_quality(cohort: CohortResult) -> pd.DataFrame:
@@ -66,12 +58,7 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
     """Rows of one table: of each grouping, column and group."""
     table = read[name]
     cells = locate_problems(table, problems)
-    n_rows = len(table.frame)
-    groupings = (
-        _Groups("year", [ALL], np.zeros(n_rows, np.int64)),
-        _find_centres(name, read),
-        _find_years(name, read),
-    )
+    whole: Groups = ("year", [ALL], np.zeros(len(table.frame), np.int64))
     columns = list_columns(table.frame)
     doubtful = {column: found.unique() for column, found in cells.groupby("column")["position"]}
     doubtful[ALL] = cells["position"].unique()
@@ -82,31 +69,21 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
         is_missing[written.loc[written["column"].eq(column), "position"]] = False
         missing[column] = is_missing
     notes = _write_notes(name, table, cells, problems)
-    for groups in filter(None, groupings):
-        sizes = _count(groups, slice(None))
+    for axis, levels, codes in filter(None, (whole, _find_centres(name, read), _find_years(name, read))):
+        sizes = np.bincount(codes, minlength=len(levels)).tolist()
         for column in (ALL, *columns):
-            empty = missing[column]
-            n_missing = [None] * len(sizes) if empty is None else _count(groups, empty)
-            n_doubtful = _count(groups, doubtful.get(column, np.array([], np.int64)))
-            for level, *counts in zip(groups.levels, sizes, n_missing, n_doubtful, strict=True):
-                if counts[0] or level == ALL:
-                    place = {
-                        "table": name,
-                        "column": column,
-                        "centre_id": ALL,
-                        "year": ALL,
-                        groups.axis: level,
-                    }
+            place, empty = {"table": name, "column": column, "centre_id": ALL, "year": ALL}, missing[column]
+            counts = [
+                [None] * len(sizes)
+                if rows is None
+                else np.bincount(codes[rows], minlength=len(levels)).tolist()
+                for rows in (empty, doubtful.get(column, np.array([], np.int64)))
+            ]
+            for level, n, n_missing, n_doubtful in zip(levels, sizes, *counts, strict=True):
+                if n or level == ALL:
                     note = notes.get(column, "") if level == ALL else ""
-                    yield (
-                        place
-                        | dict(zip(("n", "n_missing", "n_doubtful"), counts, strict=True))
-                        | {"note": note}
-                    )
-
-
-def _count(groups: _Groups, rows: slice | np.ndarray) -> list[int]:
-    return np.bincount(groups.codes[rows], minlength=len(groups.levels)).tolist()
+                    found = {"n": n, "n_missing": n_missing, "n_doubtful": n_doubtful, "note": note}
+                    yield place | {axis: level} | found
 
 
 def _write_notes(
@@ -129,7 +106,7 @@ def _write_notes(
     return notes
 
 
-def _find_centres(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
+def _find_centres(name: str, read: Mapping[str, CohortTable]) -> Groups | None:
     """Centre of each row; None where no patient has one, or the table has no patients."""
     frame = read[name].frame
     own = "centre_id" in frame
@@ -144,7 +121,7 @@ def _find_centres(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
     codes = pd.Series(pd.Categorical(folded.fillna(UNKNOWN), levels).codes, parent.index, dtype="int64")
     if not own:
         codes = _of_patients(frame, parent["patient_id"], codes).fillna(levels.index(UNKNOWN)).astype("int64")
-    return _Groups("centre_id", levels, codes.to_numpy())
+    return "centre_id", levels, codes.to_numpy()
 
 
 def _order_of_numbers(name: str) -> list[tuple[str, int]]:
@@ -152,7 +129,7 @@ def _order_of_numbers(name: str) -> list[tuple[str, int]]:
     return [(text, int(number or 0)) for text, number in re.findall(r"(\D+|^)(\d*)", name)]
 
 
-def _find_years(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
+def _find_years(name: str, read: Mapping[str, CohortTable]) -> Groups | None:
     """Calendar year of each row; None where there is no date to tell it."""
     frame = read[name].frame
     if name in DATED_ROWS:
@@ -172,7 +149,7 @@ def _find_years(name: str, read: Mapping[str, CohortTable]) -> _Groups | None:
     before = [f"before {shown[0]}"] if len(found) > len(shown) else []
     places = np.searchsorted(shown, years) + len(before)
     codes = np.where(is_known, np.where(years < shown[0], 0, places), len(shown) + len(before))
-    return _Groups("year", [*before, *map(str, shown), UNKNOWN], codes)
+    return "year", [*before, *map(str, shown), UNKNOWN], codes
 
 
 def _of_patients(frame: pd.DataFrame, patients: pd.Series, values: pd.Series) -> pd.Series:

@@ -55,7 +55,8 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> 
     elif kind == "missing":
         value, problem, expected = "", "this key is missing", "a value"
     elif kind in ("literal_error", "enum"):
-        allowed = _allowed(fault)
+        text = fault.get("ctx", {}).get("expected", "").replace(" or ", ", ")
+        allowed = [part.strip().strip("'") for part in text.split(",") if part.strip()]
         problem = "not an allowed value"
         expected = suggest(str(fault["input"]), allowed, f"one of {', '.join(allowed)}")
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -80,11 +81,6 @@ def _describe(fault: dict, model: type[BaseModel], lines: Mapping[str, int]) -> 
         for theirs, ours in WORDS.items():
             expected = expected.replace(theirs, ours)
     return Problem(STUDY_FILE, find_line(place, lines), place, value, problem, expected)
-
-
-def _allowed(fault: dict) -> list[str]:
-    text = fault.get("ctx", {}).get("expected", "")
-    return [part.strip().strip("'") for part in text.replace(" or ", ", ").split(",") if part.strip()]
 
 
 def _written_place(location: tuple, lines: Mapping[str, int], *, is_absent: bool) -> str:

@@ -39,10 +39,8 @@ def check_values(
         for is_wrong, problem, expected, severity in _apply_rules(field, values, failed.get(name)):
             positions = find_true(is_wrong)
             if len(positions):
-                is_written = name in written
-                found = (
-                    written[name].take(positions).to_pylist() if is_written else list_cells(values, positions)
-                )
+                cells = written[name].take(positions).to_pylist() if name in written else None
+                found = list_cells(values, positions) if cells is None else cells
                 wanted = _suggest_codes(field, found) if problem == NO_CODE else expected
                 faults.append(CellFaults(name, positions, found, problem, wanted, severity))
         faults += _find_missing_words(field, values)
@@ -65,12 +63,8 @@ def _apply_rules(
         yield values.isna() & ~failed, "empty", _describe_needed(field), "error"
     if field.pattern:
         expected = "a name of small letters, digits and _ that begins with a letter"
-        yield (
-            ~values.str.fullmatch(field.pattern).fillna(True).astype(bool),
-            "not a valid name",
-            expected,
-            "error",
-        )
+        is_odd = ~values.str.fullmatch(field.pattern).fillna(True).astype(bool)
+        yield is_odd, "not a valid name", expected, "error"
     if field.plausible is not None:
         is_odd = (values < field.plausible[0]) | (values > field.plausible[1])
         is_allowed = (values >= low) & (values <= high)

@@ -53,7 +53,9 @@ def _describe_columns(
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     raw = yaml.load(schema_path(table).read_text(encoding="utf-8"), Loader=loader)
     known = {field["name"]: field for field in raw["fields"]}
-    fields = [known.get(column) or _describe_extra(column, extra_columns) for column in columns]
+    kinds = {name: EXTRA_TYPES.get(kind, kind) for name, kind in extra_columns.items()}
+    extra = {name: {"name": name, "type": kind, "title": name} for name, kind in kinds.items()}
+    fields = [known.get(column) or extra[column] for column in columns]
     keys = [key for key in raw.get("foreignKeys", []) if key["reference"]["resource"] in tables]
     return {
         "fields": fields,
@@ -61,8 +63,3 @@ def _describe_columns(
         "primaryKey": [column for column in raw["primaryKey"] if column in columns],
         "foreignKeys": keys,
     }
-
-
-def _describe_extra(column: str, extra_columns: Mapping[str, str]) -> dict[str, str]:
-    kind = extra_columns[column]
-    return {"name": column, "type": EXTRA_TYPES.get(kind, kind), "title": column}

@@ -22,33 +22,22 @@ def read_table(path: Path | str, name: str) -> pd.DataFrame:
     name : table of `data_schema/`; columns beyond it keep the type they have in the file
     Raises StepError when the file is damaged.
     """
+    path = Path(path)
     try:
-        return _read_table(Path(path), name)
+        if path.suffix == ".parquet":
+            return conform_table(name, pq.read_table(path).to_pandas())
+        known = typed_columns(name)
+        header = [c for c in pd.read_csv(path, nrows=0, encoding="utf-8").columns if c in known]
+        types: dict[Hashable, Any] = {c: "float64" if known[c] == "float64" else "string" for c in header}
+        how: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "float_precision": "round_trip"}
+        frame = pd.read_csv(path, dtype=types, encoding="utf-8", **how)
+        texts = frame.select_dtypes(["object", "string"])
+        return conform_table(name, frame.assign(**{str(c): _replace(texts[c], IS_MARKED, "") for c in texts}))
     except (ValueError, KeyError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         words = f"{path} is damaged: delete it, and the same command makes it again"
         raise StepError(f"{words} ({shorten(str(error).partition(chr(10))[0], 100)})") from None
-
-
-def _read_table(path: Path, name: str) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return conform_table(name, pq.read_table(path).to_pandas())
-    header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
-    known = typed_columns(name)
-    types: dict[Hashable, Any] = {
-        c: "float64" if known[c] == "float64" else "string" for c in header if c in known
-    }
-    frame = pd.read_csv(
-        path,
-        dtype=types,
-        keep_default_na=False,
-        na_values=[""],
-        float_precision="round_trip",
-        encoding="utf-8",
-    )
-    texts = frame.select_dtypes(["object", "string"])
-    return conform_table(name, frame.assign(**{str(c): _replace(texts[c], IS_MARKED, "") for c in texts}))
 
 
 def write_table(
@@ -75,14 +64,11 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     texts = frame.select_dtypes(["object", "string", "category"])
     marked = {str(c): _replace(spell_categories(texts[c]), NEEDS_MARK, MARK) for c in texts}
     quoting = choose_quoting(text for column in marked.values() for text in column.dropna().unique())
-    written = _as_text(frame.assign(**marked))
+    flags = {str(c): frame[c].astype("boolean") for c in frame.select_dtypes(["boolean", "bool"])}
+    spelled = {c: flag.map({True: "true", False: "false"}) for c, flag in flags.items()}
+    written = frame.assign(**marked, **spelled)
     written.to_csv(path, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)
 
 
 def _replace(values: pd.Series, pattern: re.Pattern, text: str) -> pd.Series:
     return values.astype("string").str.replace(pattern, text, regex=True)
-
-
-def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    flags = [c for c in frame.columns if str(frame[c].dtype) in ("boolean", "bool")]
-    return frame.assign(**{c: frame[c].astype("boolean").map({True: "true", False: "false"}) for c in flags})

@@ -115,16 +115,17 @@ def parse_texts(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     if field.type in ("integer", "number"):
         return _parse_numbers(trimmed, field, text_format)
     if field.type == "boolean":
-        return _parse_booleans(trimmed)
+        words = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+        values = as_strings(trimmed).str.lower().map(words).astype("boolean")
+        expected = "true or false, yes or no, 1 or 0, or nothing where it is missing"
+        return values, [("not a truth value", expected, values.isna().to_numpy(bool))]
     return parse_dates(trimmed, field, text_format)
 
 
 def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple[pd.Series, list[Faulty]]:
+    pointed = match_pattern(texts, r"\.") & (text_format.decimal == ",")
     if text_format.decimal == ",":
-        pointed = match_pattern(texts, r"\.")
         texts = pc.replace_substring(texts, ",", ".")
-    else:
-        pointed = np.zeros(len(texts), dtype=bool)
     whole = field.type == "integer"
     readable = match_pattern(texts, WHOLE if whole else NUMBER) & ~pointed
     values = pc.if_else(pa.array(readable), texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -138,14 +139,6 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
         ("not a finite number", expected, infinite),
         (f"not a {'whole ' if whole else ''}number", expected, unreadable),
     ]
-
-
-def _parse_booleans(texts: pa.Array) -> tuple[pd.Series, list[Faulty]]:
-    lower = as_strings(texts).str.lower()
-    values = lower.map(dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)).astype("boolean")
-    unreadable = values.isna().to_numpy(bool)
-    expected = "true or false, yes or no, 1 or 0, or nothing where it is missing"
-    return values, [("not a truth value", expected, unreadable)]
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def parse_dates(texts: pa.Array, field: Field, text_format: TextFormat) -> tuple
     impossible = unread & match_pattern(texts, ISO_DAY) if takes_iso else np.zeros(len(texts), dtype=bool)
     is_far = impossible & match_pattern(texts, OTHER_CENTURY)
     is_serial = unread & match_pattern(texts, SERIAL)
-    form = " or ".join("ISO dates such as 2014-05-07" if f == ISO_FORMAT else _spell(f) for f in formats)
+    spelled = {ISO_FORMAT: "ISO dates such as 2014-05-07", EXCEL: "serial numbers of Excel"}
+    form = " or ".join(spelled.get(form, f"dates as {form}") for form in formats)
     expected = f"{form}; 2014-05 or 2014 where the day is unknown" if is_partial else f"{form}, to the day"
     faulty = [
         ("a date that does not exist", expected, impossible & ~is_far),
@@ -123,10 +124,6 @@ def lacks_day(form: str) -> bool:
     return form != EXCEL and not any(mark in form for mark in ("%d", "%j"))
 
 
-def _spell(form: str) -> str:
-    return "serial numbers of Excel" if form == EXCEL else f"dates as {form}"
-
-
 def has_short_year(form: str) -> bool:
     """Whether a strptime format has a two-digit year."""
     return "%y" in form.replace("%%", "")
@@ -142,18 +139,13 @@ def _read_days(texts: pd.Series, form: str, text_format: TextFormat) -> np.ndarr
         texts = texts.where(texts.str.match(ISO_DAY, na=False))
     days = pd.to_datetime(texts, format=form, errors="coerce", exact=True).astype("datetime64[ns]")
     if text_format.pivot_year is not None and has_short_year(form):
-        days = _choose_century(days, text_format.pivot_year)
+        short = days.dt.year % 100  # no leap day is lost, 00 being 2000
+        shift = np.where(short <= text_format.pivot_year, 2000, 1900) + short - days.dt.year
+        moved = days.mask(shift == 100, days + pd.DateOffset(years=100))
+        days = moved.mask(shift == -100, days - pd.DateOffset(years=100))
     if any(mark in form for mark in CLOCK):
         days = days.dt.normalize()
     return days.to_numpy("datetime64[ns]")
-
-
-def _choose_century(days: pd.Series, pivot_year: int) -> pd.Series:
-    """Days of two-digit years in the century that the pivot year says; no leap day is lost, 00 being 2000."""
-    short = days.dt.year % 100
-    shift = np.where(short <= pivot_year, 2000, 1900) + short - days.dt.year
-    moved = days.mask(shift == 100, days + pd.DateOffset(years=100))
-    return moved.mask(shift == -100, days - pd.DateOffset(years=100))
 
 
 SAS_DAY_ZERO, SAS_YEARS = "1960-01-01", range(1990, 2041)

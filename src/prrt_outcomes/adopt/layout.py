@@ -205,7 +205,6 @@ def _find_end(rows: list[list[Cell]], body: list[int], names: list[str]) -> int:
 
 
 def _is_note(row: list[Cell], names: list[str]) -> bool:
-    """Whether a line holds a sum, a legend or a note rather than a patient."""
     cells = filled(row)
     first = clean(cells[0]) if cells else ""
     is_sum = any(isinstance(cell, str) and cell.startswith("=") and "(" in cell for cell in cells)

@@ -151,7 +151,6 @@ def _plan_labs(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
 
 
 def _find_units(omop: OmopMapping, texts: Iterable[str], *, is_id: bool) -> dict[str, str]:
-    """Units as they are written here, of identifiers of UCUM that are known or of texts of the source."""
     texts = list(texts)
     codes = omop.find_codes(texts, "unit", is_id=is_id)
     concepts = omop.look_up(texts) if is_id else {}

@@ -259,7 +259,6 @@ def _list_parts(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any
 
 
 def _list_used(sources: Iterable[SourcePlan], file: Path) -> set[str]:
-    """Columns of a file that mappings read, join or choose rows by."""
     used: list[str] = []
     for part in _list_parts(sources, file):
         named = [part.get(key) for key in ("columns", "on", "earliest", "latest", "not_empty")]

@@ -51,7 +51,6 @@ def _choose_reader(plan: StudyPlan, domains: Mapping[str, list[DataSet]]) -> boo
 
 
 def _start(reading: Reading, prefix: str, date: str, readers: bool) -> Reading:
-    """Patient, day and reader of a row."""
     reading.column("patient_id", "USUBJID")
     if readers:
         reading.column("reader", f"{prefix}EVALID", f"{prefix}EVAL")
@@ -113,7 +112,6 @@ def _plan_lesions(plan: StudyPlan, results: DataSet, identified: Sequence[DataSe
 
 
 def _list_sizes(results: DataSet, identified: Sequence[DataSet]) -> list[tuple[str, str, str]]:
-    """Test codes of sizes with our column, and of which places they are read: nodes, others or all."""
     codes = set(results.frame["TRTESTCD"])
     nodes = _list_nodes(identified)
     found = [("LDIAM", "longest_mm", "all")] if "LDIAM" in codes else []

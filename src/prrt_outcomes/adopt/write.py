@@ -111,7 +111,6 @@ def _with_comment(line: str, comment: str | None) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML on one line."""
     text = yaml.safe_dump(
         value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
     )

@@ -74,7 +74,6 @@ def _cells(arm: PublishedArm) -> tuple[str, ...]:
 
 
 def _format_median(arm: PublishedArm) -> str:
-    """Median with its interval; empty where the source shows none."""
     if arm.median_status == "not_reached":
         return "not reached"
     if arm.median_months is None:

@@ -79,7 +79,6 @@ def format_study_file(name: str, folder: Path) -> str:
 
 
 def _describe(key: str, field: FieldInfo, depth: int) -> list[str]:
-    """Lines of one setting, or of a section and its settings, as comments."""
     indent = "#" + "  " * depth + " "
     default = field.get_default(call_default_factory=True)
     about = f"  # {field.description}" if field.description else ""

@@ -31,7 +31,6 @@ class _ShowVersion(argparse.Action):
 
 
 def _read_whole(text: str, minimum: int) -> int:
-    """A whole number of at least `minimum`."""
     try:
         number = int(text)
     except ValueError:
@@ -129,7 +128,6 @@ def describe_os_error(error: OSError) -> str:
 
 
 def _tell(error: PrrtError) -> None:
-    """Print a failure; problems of the input as their table."""
     if isinstance(error, InputError):
         from prrt_outcomes.cli.problems import format_problems
 

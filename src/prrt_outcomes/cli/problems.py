@@ -65,7 +65,6 @@ def _shorten(problems: Sequence[Problem], where_all: str) -> list[tuple[str, ...
 
 
 def _cells(problem: Problem) -> tuple[str, ...]:
-    """One problem as texts without line breaks or control characters."""
     row = "" if problem.row is None else str(problem.row)
     value = shorten(_printable(problem.value), WIDEST)
     words = (_printable(text) for text in (problem.problem, problem.expected))

@@ -263,7 +263,6 @@ def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
 
 
 def _last_words(results: Path, rule: str) -> str:
-    """Last line of the log of a rule, with the place of the log."""
     log = results / "logs" / f"{rule}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     words = next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")

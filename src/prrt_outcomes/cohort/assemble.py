@@ -126,7 +126,6 @@ def is_number_of_alike(field: Field) -> bool:
 
 
 def _index_first(frame: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Position of the first row of each whole key."""
     whole = frame[key].dropna()
     whole = whole[~whole.duplicated()]
     index = pd.MultiIndex.from_frame(whole) if len(key) > 1 else pd.Index(whole[key[0]])

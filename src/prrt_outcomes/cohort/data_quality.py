@@ -186,7 +186,6 @@ def summarise_ranges(cohort: CohortResult) -> pd.DataFrame:
 
 
 def _describe_table(name: str, table: CohortTable, cells: pd.DataFrame) -> Iterator[dict]:
-    """Ranges of the columns of numbers of one table."""
     for field in _list_number_fields(name, table.frame):
         beyond = cells.loc[cells["column"].eq(field.name), "position"].unique()
         if name == "labs":
@@ -198,7 +197,6 @@ def _describe_table(name: str, table: CohortTable, cells: pd.DataFrame) -> Itera
 
 
 def _list_number_fields(name: str, frame: pd.DataFrame) -> list[Field]:
-    """Columns that hold quantities, those beyond the schema included."""
     schema = load_schema(name)
     known = [field for field in schema.kept_fields if field.type in ("integer", "number")]
     own = [field for field in known if not field.codes and field.key_default is None]
@@ -225,7 +223,6 @@ def _describe_laboratory(field: Field, labs: pd.DataFrame, beyond: np.ndarray) -
 
 
 def _describe(field: Field, values: np.ndarray, bounds: tuple, n_beyond: int) -> dict:
-    """Count, minimum, median and maximum of the values that are known."""
     known = values[~np.isnan(values)]
     low, median, high = (known.min(), np.median(known), known.max()) if len(known) else (np.nan,) * 3
     summary = {"n": len(known), "minimum": low, "median": median, "maximum": high, "n_beyond": n_beyond}

@@ -235,7 +235,6 @@ def _compare_largest(frame: pd.DataFrame, group_by: str, terms: list[str]) -> pd
 
 
 def _count_levels(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataFrame:
-    """Patients with each level of a category in each group."""
     counts = pd.crosstab(groups.astype(str), compute_group(frame, term).astype(str))
     order = [str(c) for c in compute_group(frame, term).cat.categories]
     counts = counts.reindex(index=[str(c) for c in groups.cat.categories], columns=order, fill_value=0)
@@ -245,7 +244,6 @@ def _count_levels(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataF
 
 
 def _describe_number(frame: pd.DataFrame, term: str, groups: pd.Series) -> pd.DataFrame:
-    """Median and quartiles of a number in each group, and how many lack it."""
     grouped = frame[term].astype("float64").groupby(groups.astype(str))
     found = grouped.agg(total="size", n="count", median="median")
     found = found.assign(lower_quartile=grouped.quantile(0.25), upper_quartile=grouped.quantile(0.75))

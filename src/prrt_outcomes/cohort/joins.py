@@ -162,7 +162,6 @@ def _read_dates(
 
 
 def _add_columns(label: str, left: RawTable, right: RawTable, found: np.ndarray, join: Join) -> RawTable:
-    """The columns of the joined file for each row, with their places."""
     is_found = found >= 0
     chosen = pa.array(np.maximum(found, 0), mask=~is_found)
     lines = np.where(is_found, right.lines[np.maximum(found, 0)] if right.n_rows else 0, left.lines)
@@ -189,7 +188,6 @@ def _mark(text: str, is_found: np.ndarray) -> pa.Array:
 
 
 def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -> list[Problem]:
-    """The rows of the joined file whose key stands in an earlier row of it."""
     name = ", ".join(join.keys.values())
     firsts = pd.Series(lines, keys.index).groupby([keys[i] for i in keys], sort=False).transform("first")
     is_again = keys.duplicated().to_numpy()

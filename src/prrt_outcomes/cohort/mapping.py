@@ -136,7 +136,6 @@ def _read_column(
 
 
 def _complete(column: TextColumn, source: TableSource, field: Field) -> TextColumn:
-    """A column with its default where a cell is empty, and with leading zeros."""
     texts = column.texts
     if field.name in source.default:
         value = format_cell(source.default[field.name], field, source)

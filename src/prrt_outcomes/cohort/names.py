@@ -51,7 +51,6 @@ def list_columns(study: Study) -> dict[str, Field]:
 
 
 def _columns(*types: str) -> Known:
-    """Columns of patients of some types, as the schema and the study say."""
 
     return lambda study, tables, above: [n for n, c in list_columns(study).items() if c.type in types]
 
@@ -62,7 +61,6 @@ def _codes(study: Study, tables: Tables, column: str) -> list[str] | None:
 
 
 def _filled_columns(study: Study, tables: Tables, above: str) -> list[str] | None:
-    """Columns of patients that at least one row fills."""
     patients = tables.get("patients")
     if patients is None or patients.empty:
         return None
@@ -80,7 +78,6 @@ def _filled_origins(study: Study, tables: Tables, above: str) -> list[str] | Non
 
 
 def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
-    """Levels of a column of patients that some patient has."""
     from prrt_outcomes.cohort.grouping import compute_group
 
     patients = tables.get("patients")
@@ -90,13 +87,11 @@ def _levels(study: Study, tables: Tables, column: str) -> list[str] | None:
 
 
 def _with(known: Known, *more: str) -> Known:
-    """Known names and further ones; None where the known ones cannot be listed."""
 
     return lambda *asked: None if (names := known(*asked)) is None else [*names, *more]
 
 
 def _values(*places: str) -> Known:
-    """Values of a column of tables; None where no table has a row."""
 
     def list_values(study: Study, tables: Tables, above: str) -> list[str] | None:
         found: set[str] = set()

@@ -226,7 +226,6 @@ def _derive_years(name: str, table: pd.DataFrame, used: Container[str]) -> pd.Da
 
 
 def _convert_to_years(days: pd.Series | np.ndarray) -> np.ndarray:
-    """Years since 1970, missing where the day is."""
     return (
         (np.asarray(days, "datetime64[ns]") - np.datetime64("1970-01-01"))
         / np.timedelta64(1, "D")

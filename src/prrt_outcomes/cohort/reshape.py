@@ -78,7 +78,6 @@ def pivot_rows(table: str, reshaped: Reshaped, source: TableSource, pivot: Pivot
 def _find_constant(
     raw: RawTable, name: str, group: np.ndarray, first: np.ndarray, missing: Sequence[str]
 ) -> np.ndarray | None:
-    """Position of the cell that holds for each key, the first that is filled; None where two filled cells differ."""
     texts = known_texts(raw.columns[name], missing).dictionary_encode()
     codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     held = first.copy()
@@ -242,7 +241,6 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _tell_lacking(table: str, name: str, columns: Sequence[str]) -> Problem:
-    """A pattern or name that no column of the file has."""
     near = nearest_name(name, columns)
     shown = ", ".join(column for column in columns[:40] if column) + (", ..." if len(columns) > 40 else "")
     nearest = f"the nearest is {near}. " if near else ""

@@ -177,7 +177,6 @@ def _expand_sources(tables: Any) -> Any:
 
 
 def _check_required_tables(tables: dict) -> dict:
-    """Patients are needed, and one of the tables of outcomes."""
     if "patients" not in tables:
         raise ValueError("the table patients is required; such as patients: data/patients.csv")
     if not any(name in tables for name in OUTCOME_TABLES):

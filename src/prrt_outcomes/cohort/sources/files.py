@@ -78,7 +78,6 @@ def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResu
 
 
 def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
-    """Refuse settings that say nothing about this kind of file."""
     ends = {
         setting: ", ".join(sorted(end for k in KINDS if setting in k.settings for end in k.suffixes))
         for setting in dict.fromkeys(setting for known in KINDS for setting in known.settings)

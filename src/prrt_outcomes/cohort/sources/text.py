@@ -185,7 +185,6 @@ def _find_delimiter(text: bytes, path: Path) -> str:
 
 
 def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
-    """Refuse a first line without a delimiter above lines that most have one."""
     first, *below = layout.text[:HEAD_BYTES].split(b"\n")[:HEAD_LINES]
     below = [line for line in below if line.strip()]
     if not below or any(_count_outside_quotes(first, mark) for mark in marks):

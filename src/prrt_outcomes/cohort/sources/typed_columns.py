@@ -94,7 +94,6 @@ def _column_as_text(values: pa.Array | pa.ChunkedArray, decimal: str) -> pa.Arra
 
 
 def _dates_as_text(values: pa.Array) -> pa.Array:
-    """ISO dates; a time of day is kept, to be refused where a day is expected."""
     if pa.types.is_date(values.type):
         return values.cast(pa.date32()).cast(pa.string())
     local = pc.local_timestamp(values) if values.type.tz else values

@@ -186,7 +186,6 @@ def _gather(
 
 
 def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int, header: list[str]) -> None:
-    """Refuse a first row of one cell above rows that have more."""
     counts = [sum(map(bool, cells)) for _, cells in rows]
     most = max(counts, default=0)
     if sum(map(bool, header)) == 1 < most:

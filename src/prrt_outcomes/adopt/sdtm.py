@@ -3,17 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from prrt_outcomes.adopt.cdisc import (
-    DataSet,
-    Reading,
-    find_data_sets,
-    list_unplaced,
-    load_terms,
-    place_arm,
-    place_patient,
-    place_vital_status,
-    refuse_without,
-)
+from prrt_outcomes.adopt import cdisc
 from prrt_outcomes.adopt.coding import name_agents
 from prrt_outcomes.adopt.plan import StudyPlan, name_some, say
 from prrt_outcomes.adopt.sdtm_tumours import plan_tumours
@@ -27,8 +17,8 @@ def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
     Raises InputError when there is no DM or a file cannot be read.
     """
     plan = StudyPlan()
-    domains = find_data_sets(paths, PATTERN, "sdtm", plan)
-    people = refuse_without(domains, "DM", "sdtm", paths)
+    domains = cdisc.find_data_sets(paths, PATTERN, "sdtm", plan)
+    people = cdisc.refuse_without(domains, "DM", "sdtm", paths)
     plan.title = next(iter(people.frame.get("STUDYID", ())), "")
     _plan_patients(plan, people)
     for exposure in domains["EX"]:
@@ -43,22 +33,24 @@ def plan_sdtm(paths: Sequence[Path]) -> StudyPlan:
         _plan_adverse_events(plan, events)
     has_scans = "assessments" in plan.tables
     plan.settings["endpoints"] = ["pfs", "os", "ttp"] if has_scans else ["os"]
-    list_unplaced(plan, domains)
+    cdisc.list_unplaced(plan, domains)
     return plan
 
 
-def _plan_patients(plan: StudyPlan, people: DataSet) -> None:
-    reading = Reading(plan, "patients", people)
-    place_patient(reading)
+def _plan_patients(plan: StudyPlan, people: cdisc.DataSet) -> None:
+    reading = cdisc.Reading(plan, "patients", people)
+    cdisc.place_patient(reading)
     if people.is_filled("BRTHDTC") and people.frame["BRTHDTC"].str.len().isin([0, 10, 16, 19]).all():
         reading.date("birth_date", "BRTHDTC")
-    place_arm(reading, "ACTARM", "ARM")
+    cdisc.place_arm(reading, "ACTARM", "ARM")
     reading.close()
 
 
-def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list[DataSet]]) -> None:
+def _plan_follow_up(
+    plan: StudyPlan, people: cdisc.DataSet, domains: Mapping[str, list[cdisc.DataSet]]
+) -> None:
     """Death and last contact: DM, with the deaths of DS and the last contacts of SS."""
-    reading = Reading(plan, "follow_up", people)
+    reading = cdisc.Reading(plan, "follow_up", people)
     reading.column("patient_id", "USUBJID")
     status, death, contact = ["DTHFL"], ["DTHDTC"], ["RFPENDTC", "RFENDTC", "DMDTC", "RFSTDTC"]
     for disposition in domains["DS"][:1]:
@@ -74,7 +66,7 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
         contact = ["SSDTC", *contact]
     reading.date("last_contact_date", *death, *contact)
     reading.date("death_date", *death)
-    if not place_vital_status(reading, *status):
+    if not cdisc.place_vital_status(reading, *status):
         reading.source.add_constant("vital_status", "alive")
         reading.doubt("no variable says who has died (DTHFL of DM, DEATH in DS); all are read as alive")
     listed = reading.source.settings["columns"].get("last_contact_date", ())
@@ -85,9 +77,9 @@ def _plan_follow_up(plan: StudyPlan, people: DataSet, domains: Mapping[str, list
     reading.close()
 
 
-def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
+def _plan_cycles(plan: StudyPlan, exposure: cdisc.DataSet) -> None:
     """Doses of a radiopharmaceutical as cycles; where there are none, doses of the trial treatment, as a doubt."""
-    reading = Reading(plan, "cycles", exposure)
+    reading = cdisc.Reading(plan, "cycles", exposure)
     names = [text for text in exposure.frame["EXTRT"].unique() if text]
     radioactive = name_agents(names, reading.doubt)
     if radioactive:
@@ -115,7 +107,9 @@ def _plan_cycles(plan: StudyPlan, exposure: DataSet) -> None:
     reading.close()
 
 
-def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: Iterable[str] = ()) -> None:
+def _plan_therapies(
+    plan: StudyPlan, medication: cdisc.DataSet, prefix: str, cycles: Iterable[str] = ()
+) -> None:
     """Drugs against the tumour and somatostatin analogues; every other drug is left out, which is a doubt."""
     frame = medication.frame
     coded = f"{prefix}DECOD"
@@ -123,15 +117,15 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
     name = coded if is_coded else f"{prefix}TRT"
     if name not in frame:
         return
-    terms = load_terms()
+    terms = cdisc.load_terms()
     drugs = [text for text in frame[name].unique() if text not in cycles]
     known = {t: next((kind for kind, words in terms["drugs"].items() if _holds(t, words)), "") for t in drugs}
     kinds = {text: kind for text, kind in known.items() if kind}
     by_route = [text for text in kinds if _holds(text, terms["by_route"])]
-    others = Reading(plan, "therapies", medication).choose(name, [*kinds, *cycles], out=True)
+    others = cdisc.Reading(plan, "therapies", medication).choose(name, [*kinds, *cycles], out=True)
     if _plan_by_route(plan, medication, prefix, name, by_route):
         kinds = {text: kind for text, kind in kinds.items() if text not in by_route}
-    reading = Reading(plan, "therapies", medication).choose(name, kinds)
+    reading = cdisc.Reading(plan, "therapies", medication).choose(name, kinds)
     if len(reading.rows):
         reading.codes("kind", name, known={text.upper(): kind for text, kind in kinds.items()})
         _place_therapy(reading, prefix, name)
@@ -152,26 +146,28 @@ def _plan_therapies(plan: StudyPlan, medication: DataSet, prefix: str, cycles: I
 
 
 def _plan_by_route(
-    plan: StudyPlan, medication: DataSet, prefix: str, name: str, analogues: Sequence[str]
+    plan: StudyPlan, medication: cdisc.DataSet, prefix: str, name: str, analogues: Sequence[str]
 ) -> bool:
     """Somatostatin analogues, of which the route says whether they act long; whether any acts shortly."""
     route = f"{prefix}ROUTE"
-    reading = Reading(plan, "therapies", medication).choose(name, analogues)
+    reading = cdisc.Reading(plan, "therapies", medication).choose(name, analogues)
     routes = set(reading.rows[route]) if route in reading.rows else set()
-    short = [text for text in sorted(routes) if text.upper() in load_terms()["short_routes"]]
+    short = [text for text in sorted(routes) if text.upper() in cdisc.load_terms()["short_routes"]]
     if not short:
         return False
     for kind, out in {"ssa_short_acting": False, "ssa_long_acting": True}.items():
-        reading = Reading(plan, "therapies", medication).choose(name, analogues).choose(route, short, out=out)
+        reading = (
+            cdisc.Reading(plan, "therapies", medication).choose(name, analogues).choose(route, short, out=out)
+        )
         if len(reading.rows):
             reading.source.add_constant("kind", kind, f"by {route}")
             _place_therapy(reading, prefix, name)
     return True
 
 
-def _place_therapy(reading: Reading, prefix: str, name: str) -> None:
+def _place_therapy(reading: cdisc.Reading, prefix: str, name: str) -> None:
     """What a row of a therapy has beside its kind; the variable with the name of the drug is known."""
-    columns = load_terms()["columns"]["therapies"] | {"drug": name}
+    columns = cdisc.load_terms()["columns"]["therapies"] | {"drug": name}
     reading.fill({ours: theirs.replace("--", prefix) for ours, theirs in columns.items()})
     units = set(reading.rows[f"{prefix}DOSU"]) if f"{prefix}DOSU" in reading.rows else set()
     if units and units <= {"mg", "g", "ug", ""} and reading.column("dose_mg", f"{prefix}DOSE"):
@@ -183,15 +179,15 @@ def _holds(text: str, words: Iterable[str]) -> bool:
     return any(word in text.casefold() for word in words)
 
 
-def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
+def _plan_labs(plan: StudyPlan, laboratory: cdisc.DataSet) -> None:
     """Laboratory values in standard units, as measured in blood."""
-    known = load_terms()["analyte"]
-    reading = Reading(plan, "labs", laboratory).choose("LBTESTCD", known)
+    known = cdisc.load_terms()["analyte"]
+    reading = cdisc.Reading(plan, "labs", laboratory).choose("LBTESTCD", known)
     if "LBSPEC" in reading.rows:
-        words = [text.casefold() for text in load_terms()["other_specimens"]]
+        words = [text.casefold() for text in cdisc.load_terms()["other_specimens"]]
         others = [text for text in reading.rows["LBSPEC"].unique() if _holds(text, words)]
         reading.choose("LBSPEC", others, out=True)
-    columns = load_terms()["columns"]
+    columns = cdisc.load_terms()["columns"]
     has_standard = laboratory.is_filled("LBSTRESN") or laboratory.is_filled("LBSTRESC")
     values = columns["values" if has_standard else "original_values"]
     value = "LBSTRESN" if laboratory.is_filled("LBSTRESN") else "LBSTRESC" if has_standard else "LBORRES"
@@ -201,10 +197,10 @@ def _plan_labs(plan: StudyPlan, laboratory: DataSet) -> None:
         reading.close()
 
 
-def _plan_adverse_events(plan: StudyPlan, events: DataSet) -> None:
+def _plan_adverse_events(plan: StudyPlan, events: cdisc.DataSet) -> None:
     """Adverse events by their CTCAE grade, or by severity, which is a doubt."""
-    terms = load_terms()
-    reading = Reading(plan, "adverse_events", events)
+    terms = cdisc.load_terms()
+    reading = cdisc.Reading(plan, "adverse_events", events)
     reading.fill(terms["columns"]["adverse_events"])
     if not events.is_filled("AETOXGR") and reading.codes("grade", "AESEV", known=terms["severity"]):
         reading.doubt("AESEV is read as grade: mild 1, moderate 2, severe 3, life-threatening 4, fatal 5")

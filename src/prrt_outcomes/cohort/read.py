@@ -10,24 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from prrt_outcomes.attrition import attrition_frame
+from prrt_outcomes.cohort import chronology, plausibility
 from prrt_outcomes.cohort.assemble import CohortTable, assemble_table, source_key
-from prrt_outcomes.cohort.chronology import (
-    DATED_ROWS,
-    OF_PATIENTS,
-    check_deaths_without_date,
-    check_follow_up_after_cutoff,
-    derive_ages,
-    filter_after_cutoff,
-    gather_known,
-)
 from prrt_outcomes.cohort.grouping import derive_grades, derive_tumour_group
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS
-from prrt_outcomes.cohort.plausibility import (
-    check_plausibility,
-    check_references,
-    find_missing_companions,
-    find_missing_parents,
-)
 from prrt_outcomes.cohort.settings import check_complete_patients, check_glyphs, check_level_counts
 from prrt_outcomes.cohort.sources.files import read_source
 from prrt_outcomes.cohort.sources.raw_table import SourceResult
@@ -124,14 +110,14 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     read: dict[str, CohortTable] = {}
     given = [name for name in list_tables("input") if name in study.tables]
     for is_first in (True, False):
-        known = gather_known(read, study)
-        for name in (name for name in given if (name in OF_PATIENTS) is is_first):
+        known = chronology.gather_known(read, study)
+        for name in (name for name in given if (name in chronology.OF_PATIENTS) is is_first):
             sources = study.tables[name]
             read[name] = assemble_table(name, sources, reader.read, prefixes, extra, known)
             pa.default_memory_pool().release_unused()  # the texts of a large table are larger than its values
     read = dict(sorted(read.items()))
     if "patients" in read:
-        aged = derive_ages({name: table.frame for name, table in read.items()})
+        aged = chronology.derive_ages({name: table.frame for name, table in read.items()})
         read["patients"] = replace(read["patients"], frame=aged)
     problems = _check_extra_columns(study, read, reader)
     for own in [own for own in PATIENT_TABLES if own in read]:
@@ -141,10 +127,12 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
-    problems += _find_empty(read) + find_missing_parents(study.tables)
-    problems += find_missing_companions(study.tables)
+    problems += _find_empty(read) + plausibility.find_missing_parents(study.tables)
+    problems += plausibility.find_missing_companions(study.tables)
     problems += _check_together(study, read)
-    tables, late, lost = filter_after_cutoff({n: t.frame for n, t in read.items()}, study.data_cutoff)
+    tables, late, lost = chronology.filter_after_cutoff(
+        {n: t.frame for n, t in read.items()}, study.data_cutoff
+    )
     problems += late
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     if study.dead_without_date == "censor":
@@ -236,14 +224,17 @@ def _find_empty(read: Mapping[str, CohortTable]) -> list[Problem]:
 def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Problem]:
     """References, order of dates and consistency of the tables that could be read."""
     frames = {
-        name: put_columns(table.frame, table.coded if name in DATED_ROWS else {})
+        name: put_columns(table.frame, table.coded if name in chronology.DATED_ROWS else {})
         for name, table in read.items()
         if len(table.frame)
     }
-    found = [check_references(frames), check_plausibility(frames, study.accepted_problems)]
+    found = [
+        plausibility.check_references(frames),
+        plausibility.check_plausibility(frames, study.accepted_problems),
+    ]
     if "follow_up" in frames:
-        late = check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
-        undated = check_deaths_without_date(frames["follow_up"], study.dead_without_date)
+        late = chronology.check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
+        undated = chronology.check_deaths_without_date(frames["follow_up"], study.dead_without_date)
         found.append({"follow_up": [*late, *undated]})
     problems: list[Problem] = []
     if "patients" in frames and not {"assessments", "lesions"}.isdisjoint(frames):

@@ -12,21 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import rdata
 
-from prrt_outcomes.cohort.sources.raw_table import (
-    CELL_BYTES,
-    Bound,
-    RefusedError,
-    SourceResult,
-    refuse,
-    start_gzip,
-    unpack,
-)
+from prrt_outcomes.cohort.sources import raw_table
 from prrt_outcomes.cohort.sources.typed_columns import as_array, gather_typed
 from prrt_outcomes.errors import suggest
 from prrt_outcomes.study.base import FileSource
 
 COMPRESSIONS: dict[bytes, Callable[[], Any]] = {
-    b"\x1f\x8b\x08": start_gzip,
+    b"\x1f\x8b\x08": raw_table.start_gzip,
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7z": lzma.LZMADecompressor,
 }
@@ -34,15 +26,15 @@ SAVED = "a data frame saved by saveRDS, or a csv (write.csv) or parquet file of 
 COMPACT = (b"compact_intseq", b"compact_realseq")
 
 
-def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
+def read_rds_table(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
     """Read a data frame or tibble as text cells; of one with tables in its cells the one that ``sheet`` names."""
-    bound = Bound(table, path, source)
+    bound = raw_table.Bound(table, path, source)
     frame = _read(bound)
     sheets = _find_sheets(frame)
     if source.sheet is not None and source.sheet not in sheets:
         shown = f"tables: {', '.join(sheets) or 'the file is but one'}"
         expected = suggest(source.sheet, list(sheets), shown)
-        raise refuse("no_such_table_in_file", table, source.sheet, expected=expected)
+        raise raw_table.refuse("no_such_table_in_file", table, source.sheet, expected=expected)
     frame = sheets.get(source.sheet or next(iter(sheets), ""), frame)
     bound.check_rows(*frame.shape)
     nested = pa.nulls(len(frame), pa.list_(pa.string()))
@@ -53,18 +45,18 @@ def read_rds_table(path: Path, table: str, source: FileSource) -> SourceResult:
 def list_rds_sheets(path: Path) -> list[str]:
     """Names of the tables in the cells of a data frame, such as one an instrument; empty where it has none."""
     try:
-        return list(_find_sheets(_read(Bound(path.name, path, FileSource(file=path.name)))))
-    except RefusedError:  # told when the file is read
+        return list(_find_sheets(_read(raw_table.Bound(path.name, path, FileSource(file=path.name)))))
+    except raw_table.RefusedError:  # told when the file is read
         return []
 
 
-def _read(bound: Bound) -> pd.DataFrame:
+def _read(bound: raw_table.Bound) -> pd.DataFrame:
     table, source = bound.label, bound.source
     encoding = source.encoding if "encoding" in source.model_fields_set else None
     try:
         data = bound.path.read_bytes()
         if data[:3] in COMPRESSIONS:
-            data = unpack(bound, data, COMPRESSIONS[data[:3]])
+            data = raw_table.unpack(bound, data, COMPRESSIONS[data[:3]])
         compact = {name: _limit(bound, name) for name in COMPACT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classes of columns that are read as the numbers they are
@@ -72,22 +64,22 @@ def _read(bound: Bound) -> pd.DataFrame:
                 data, altrep_constructor_dict={**rdata.parser.DEFAULT_ALTREP_MAP, **compact}
             )
             found = rdata.conversion.convert(parsed, CLASSES, default_encoding=encoding)
-    except RefusedError:
+    except raw_table.RefusedError:
         raise
     except Exception as error:  # a damaged file makes the reader raise nearly anything
         named = {"form": SAVED, "error": str(error) or type(error).__name__}
-        raise refuse("no_rds", table, bound.path.name, **named) from None
+        raise raw_table.refuse("no_rds", table, bound.path.name, **named) from None
     if not isinstance(found, pd.DataFrame):
-        raise refuse("no_data_frame", table, type(found).__name__, form=SAVED)
+        raise raw_table.refuse("no_data_frame", table, type(found).__name__, form=SAVED)
     return found.reset_index(drop=True)
 
 
-def _limit(bound: Bound, name: bytes) -> Any:
+def _limit(bound: raw_table.Bound, name: bytes) -> Any:
     """What writes out a sequence that the file holds as its ends, refused where it is out of proportion."""
 
     def write_out(state: Any) -> Any:
         n = int(state.value[0])
-        bound.check(CELL_BYTES * n, f"{n} numbers")
+        bound.check(raw_table.CELL_BYTES * n, f"{n} numbers")
         return rdata.parser.DEFAULT_ALTREP_MAP[name](state)
 
     return write_out

@@ -12,16 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from prrt_outcomes.cohort.sources import raw_table
 from prrt_outcomes.cohort.sources.layout import TextLayout, check_names, join_names, lay_out_text
-from prrt_outcomes.cohort.sources.raw_table import (
-    Bound,
-    RefusedError,
-    SourceResult,
-    check_header,
-    gather_raw_table,
-    refuse,
-    unpack,
-)
 from prrt_outcomes.errors import Problem, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
@@ -107,19 +99,19 @@ SIGNATURES = {
 }
 
 
-def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
+def read_text_table(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
     """Read a delimited text as text cells.
 
     Blank lines are skipped. A row with more or fewer fields than the header is reported with its line and
     left out; whatever else is wrong with the table can be reported beside it.
     """
-    bound = Bound(table, path, source)
+    bound = raw_table.Bound(table, path, source)
     text = _read_utf8(bound)
     if not text or text.isspace():
-        raise refuse("empty_file", table, path.name)
+        raise raw_table.refuse("empty_file", table, path.name)
     if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
         place, known = f"tables.{table}.delimiter", " ".join(map(repr, DELIMITERS))
-        raise RefusedError(tell_setting("no_delimiter", place, source.delimiter, known=known))
+        raise raw_table.RefusedError(tell_setting("no_delimiter", place, source.delimiter, known=known))
     layout = lay_out_text(text, table, source)
     delimiter = source.delimiter or _find_delimiter(layout.text, path)
     if not source.header_lines:
@@ -130,7 +122,7 @@ def read_text_table(path: Path, table: str, source: FileSource) -> SourceResult:
         return _parse(layout, table, source, delimiter)
     except (csv.Error, pa.ArrowInvalid):
         _refuse_long_row(layout, table, delimiter)
-        raise refuse("open_quote", table, path.name) from None
+        raise raw_table.refuse("open_quote", table, path.name) from None
 
 
 def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
@@ -141,21 +133,21 @@ def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
     if (lengths > BLOCK_BYTES).any():
         i = int(np.argmax(lengths > BLOCK_BYTES))
         line = int(lines[i]) + layout.n_before
-        raise refuse("long_row", table, f"{lengths[i]} bytes", line, most=BLOCK_BYTES)
+        raise raw_table.refuse("long_row", table, f"{lengths[i]} bytes", line, most=BLOCK_BYTES)
 
 
-def _read_utf8(bound: Bound) -> bytes:
+def _read_utf8(bound: raw_table.Bound) -> bytes:
     """The text as UTF-8 bytes without byte order mark, newlines as line feeds."""
     table, path, encoding = bound.label, bound.path, bound.source.encoding
     try:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
-            data = unpack(bound, data)
+            data = raw_table.unpack(bound, data)
     except (OSError, EOFError, zlib.error) as error:
-        raise refuse("unreadable_file", table, path.name, error=error) from None
+        raise raw_table.refuse("unreadable_file", table, path.name, error=error) from None
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
-            raise refuse("no_text", table, path.name, kind=kind)
+            raise raw_table.refuse("no_text", table, path.name, kind=kind)
     zeros = "zero_bytes_of_utf_16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "zero_bytes"
     try:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
@@ -165,14 +157,16 @@ def _read_utf8(bound: Bound) -> bytes:
         else:
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
-        raise RefusedError(tell_setting("no_encoding", f"tables.{table}.encoding", encoding)) from None
+        raise raw_table.RefusedError(
+            tell_setting("no_encoding", f"tables.{table}.encoding", encoding)
+        ) from None
     except UnicodeError as error:
         if b"\x00" in data[:65536]:
-            raise refuse(zeros, table, path.name) from None
+            raise raw_table.refuse(zeros, table, path.name) from None
         line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
-        raise refuse("other_encoding", table, path.name, line, encoding=encoding) from None
+        raise raw_table.refuse("other_encoding", table, path.name, line, encoding=encoding) from None
     if b"\x00" in text:
-        raise refuse(zeros, table, path.name)
+        raise raw_table.refuse(zeros, table, path.name)
     return text.replace(b"\r", b"\n") + b"\n" if b"\n" not in text else text
 
 
@@ -195,14 +189,16 @@ def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
         names = next(line for line, count in zip(below, found, strict=True) if count >= max(found) / 2)
         names_at = layout.n_before + 1 + layout.text[: layout.text.index(names)].count(b"\n")
         title = first.decode("utf-8", "replace").strip()
-        raise refuse("title_line", table, title, layout.n_before + 1, n=max(found) + 1, line=names_at)
+        raise raw_table.refuse(
+            "title_line", table, title, layout.n_before + 1, n=max(found) + 1, line=names_at
+        )
 
 
 def _count_outside_quotes(line: bytes, mark: str) -> int:
     return b"".join(line.split(b'"')[::2]).count(mark.encode())
 
 
-def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> SourceResult:
+def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> raw_table.SourceResult:
     text = layout.text
     head = text[: text.find(b"\n") + HEAD_BYTES]  # a quoted name may go on in the next lines
     texts = (io.StringIO(line.decode("utf-8", "ignore"), newline="") for line in (*layout.upper, head))
@@ -217,9 +213,11 @@ def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -
     lines = scan.lines + layout.n_before
     names = list(source.names) or join_names(upper, header, lambda line, column: True)
     check_names(table, source, len(header))
-    problems = check_header(table, names, int(lines[0])) + _tell_ragged(table, scan, lines, is_whole)
-    raw = gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
-    return SourceResult(raw, (*layout.problems, *problems))
+    problems = raw_table.check_header(table, names, int(lines[0])) + _tell_ragged(
+        table, scan, lines, is_whole
+    )
+    raw = raw_table.gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
+    return raw_table.SourceResult(raw, (*layout.problems, *problems))
 
 
 def _parse_cells(

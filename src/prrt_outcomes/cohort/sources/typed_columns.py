@@ -10,32 +10,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prrt_outcomes.cohort.sources.raw_table import (
-    GB,
-    Bound,
-    SourceResult,
-    check_header,
-    gather_raw_table,
-    refuse,
-)
+from prrt_outcomes.cohort.sources import raw_table
 from prrt_outcomes.errors import tell
 from prrt_outcomes.study.base import FileSource
 
 FIRST_LINE = 2
 
 
-def read_parquet_table(path: Path, table: str, source: FileSource) -> SourceResult:
+def read_parquet_table(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
     """Read a parquet file as text cells."""
-    bound = Bound(table, path, source)
+    bound = raw_table.Bound(table, path, source)
     try:
         file = pq.ParquetFile(path)
         bound.check_rows(file.metadata.num_rows, file.metadata.num_columns)
         texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
         content = pq.ParquetFile(path, read_dictionary=texts).read()
         n_bytes = sum(map(_written_out, content.columns))
-        bound.check(n_bytes, f"{n_bytes / GB:.3g} GB of texts")
+        bound.check(n_bytes, f"{n_bytes / raw_table.GB:.3g} GB of texts")
     except (pa.ArrowException, OSError):
-        raise refuse("no_parquet", table, path.name) from None
+        raise raw_table.refuse("no_parquet", table, path.name) from None
     return gather_typed(table, content.column_names, content.columns, source.decimal)
 
 
@@ -49,9 +42,9 @@ def _written_out(values: pa.ChunkedArray) -> int:
 
 def gather_typed(
     table: str, header: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], decimal: str
-) -> SourceResult:
+) -> raw_table.SourceResult:
     """Typed columns as a raw table; its rows are numbered as lines of a csv, the first being 2."""
-    problems = check_header(table, list(header))
+    problems = raw_table.check_header(table, list(header))
     names, cells = [], []
     for name, values in zip(header, columns, strict=True):
         text = _column_as_text(values, decimal)
@@ -61,7 +54,7 @@ def gather_typed(
             names.append(name)
             cells.append(text)
     lines = np.arange(len(columns[0]) if columns else 0, dtype=np.int64) + FIRST_LINE
-    return SourceResult(gather_raw_table(names, cells, lines), tuple(problems))
+    return raw_table.SourceResult(raw_table.gather_raw_table(names, cells, lines), tuple(problems))
 
 
 def as_array(values: pd.Series) -> pa.Array:
@@ -105,14 +98,14 @@ def _dates_as_text(values: pa.Array) -> pa.Array:
 EXPECTED = "Dataset-JSON 1.1 of CDISC: an object with the keys columns and rows"
 
 
-def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResult:
+def read_dataset_json(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
     """Read a data set as text cells; a row with another number of values than columns is reported and left out."""
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
-        raise refuse("no_json", table, path.name, form=EXPECTED, error=error) from None
+        raise raw_table.refuse("no_json", table, path.name, form=EXPECTED, error=error) from None
     if isinstance(content, dict) and "clinicalData" in content:
-        raise refuse("old_json", table, path.name, form=EXPECTED)
+        raise raw_table.refuse("old_json", table, path.name, form=EXPECTED)
     try:
         header, rows = [column["name"] for column in content["columns"]], content["rows"]
         is_sound = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
@@ -120,7 +113,7 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
     except (TypeError, KeyError):
         is_sound = False
     if not is_sound:
-        raise refuse("other_json", table, path.name, form=EXPECTED)
+        raise raw_table.refuse("other_json", table, path.name, form=EXPECTED)
     problems = [
         tell("json_row", table, i, "", f"{len(row)} values", n=len(header))
         for i, row in enumerate(rows, start=FIRST_LINE)
@@ -132,7 +125,7 @@ def read_dataset_json(path: Path, table: str, source: FileSource) -> SourceResul
     whole = [row for row in rows if len(row) == len(header)]
     cells = zip(*whole, strict=True) if whole else ([] for _ in header)
     result = gather_typed(table, header, [_as_array(list(values)) for values in cells], source.decimal)
-    return SourceResult(None if problems else result.raw, (*problems, *result.problems))
+    return raw_table.SourceResult(None if problems else result.raw, (*problems, *result.problems))
 
 
 def _as_array(values: list) -> pa.Array:

@@ -17,25 +17,7 @@ from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
-from prrt_outcomes.cohort.sources.layout import (
-    check_header_lines,
-    check_lines_below,
-    check_names,
-    join_names,
-    tell_no_rows,
-)
-from prrt_outcomes.cohort.sources.raw_table import (
-    CELL_BYTES,
-    GB,
-    ROW_BYTES,
-    Bound,
-    RefusedError,
-    SourceResult,
-    check_archive,
-    check_header,
-    gather_raw_table,
-    refuse,
-)
+from prrt_outcomes.cohort.sources import layout, raw_table
 from prrt_outcomes.errors import Problem, suggest, tell
 from prrt_outcomes.study.base import FileSource
 
@@ -45,30 +27,30 @@ MOST_LINES = 1 << 20
 MOST_SHOWN = 3
 
 
-def read_excel_table(path: Path, table: str, source: FileSource) -> SourceResult:
+def read_excel_table(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
     """Read one sheet as text cells; the first row that is not blank is the header, blank rows are skipped."""
     try:
-        bound = Bound(table, path, source)
-        check_archive(bound)
+        bound = raw_table.Bound(table, path, source)
+        raw_table.check_archive(bound)
         with path.open("rb") as file, warnings.catch_warnings():
             # openpyxl warns of styles and validations that it passes over; no cell depends on them.
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             result = _read_sheet(book, bound)
             uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
-            return SourceResult(result.raw, (*result.problems, *uncomputed))
-    except RefusedError:
+            return raw_table.SourceResult(result.raw, (*result.problems, *uncomputed))
+    except raw_table.RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
-        raise refuse("no_workbook", table, path.name, error=type(error).__name__) from None
+        raise raw_table.refuse("no_workbook", table, path.name, error=type(error).__name__) from None
 
 
-def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
+def _read_sheet(book: Workbook, bound: raw_table.Bound) -> raw_table.SourceResult:
     table, source = bound.label, bound.source
     name = source.sheet or book.sheetnames[0]
     if name not in book.sheetnames:
         expected = suggest(name, book.sheetnames, f"sheets: {', '.join(book.sheetnames)}")
-        raise refuse("no_such_sheet", table, name, expected=expected)
+        raise raw_table.refuse("no_such_sheet", table, name, expected=expected)
     sheet = book[name]
     sheet.reset_dimensions()
     rows = list(_read_rows(sheet, bound))
@@ -76,9 +58,9 @@ def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
         rows = [row for row in rows if not row[1][0].startswith(source.comment)]
     if not rows:
         # Not raised: formulas without a value may be why it seems empty, and are reported beside it.
-        return SourceResult(None, refuse("empty_sheet", table, name).args)
+        return raw_table.SourceResult(None, raw_table.refuse("empty_sheet", table, name).args)
     by_line = dict(rows)
-    check_header_lines(table, source, by_line.__contains__)
+    layout.check_header_lines(table, source, by_line.__contains__)
     if source.header_lines:
         lines, merged = source.header_lines, set()
         if len(lines) > 1:
@@ -91,36 +73,38 @@ def _read_sheet(book: Workbook, bound: Bound) -> SourceResult:
         width = max(len(by_line[line]) for line in lines)
         padded = [by_line[line] + [""] * (width - len(by_line[line])) for line in lines]
         header_line = lines[-1]
-        header = join_names(padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged)
+        header = layout.join_names(
+            padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged
+        )
     else:
         header_line, header = rows[0]
-    check_lines_below(table, source, header_line)
+    layout.check_lines_below(table, source, header_line)
     result = _gather(rows, table, source, header_line, header)
     if result.raw is None or book.epoch != CALENDAR_MAC_1904:
         return result
     return replace(result, raw=replace(result.raw, day_zero=book.epoch.date().isoformat()))
 
 
-def _read_rows(sheet: Any, bound: Bound) -> Iterator[tuple[int, list[str]]]:
+def _read_rows(sheet: Any, bound: raw_table.Bound) -> Iterator[tuple[int, list[str]]]:
     """Lines of the rows that are not blank, and their texts; too wide a sheet is refused."""
     n_bytes = 0
     for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
         is_filled = any(cell is not None and cell != "" for cell in cells)
         texts = [_as_text(cell, bound.source.decimal) for cell in cells] if is_filled else []
-        n_bytes += ROW_BYTES + CELL_BYTES * len(cells) + sum(map(len, texts))
-        bound.check(n_bytes, f"more than {n_bytes / GB:.3g} GB of cells, empty ones included")
+        n_bytes += raw_table.ROW_BYTES + raw_table.CELL_BYTES * len(cells) + sum(map(len, texts))
+        bound.check(n_bytes, f"more than {n_bytes / raw_table.GB:.3g} GB of cells, empty ones included")
         if texts:
             yield line, texts
 
 
-def check_merged_cells(bound: Bound) -> None:
+def check_merged_cells(bound: raw_table.Bound) -> None:
     """Refuse a workbook with a sheet that merges more cells than a file of its size holds."""
     with zipfile.ZipFile(bound.path) as archive:
         for name in archive.namelist():
             if name.startswith("xl/worksheets/"):
                 ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(archive.read(name))]
                 area = sum((right - left + 1) * (low - top + 1) for left, top, right, low in ranges)
-                bound.check(CELL_BYTES * area, f"{area} merged cells")
+                bound.check(raw_table.CELL_BYTES * area, f"{area} merged cells")
 
 
 def _holds_formulas(path: Path) -> bool:
@@ -153,11 +137,11 @@ def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem
 
 def _gather(
     rows: list[tuple[int, list[str]]], table: str, source: FileSource, header_line: int, header: list[str]
-) -> SourceResult:
+) -> raw_table.SourceResult:
     """The rows below the names that the study reads, as columns."""
     width = max((i for i, name in enumerate(header, start=1) if name), default=0)
     header = header[:width]
-    check_names(table, source, width)
+    layout.check_names(table, source, width)
     header = list(source.names) or header
     last = source.last_row or rows[-1][0]
     lines = {line for line, _ in rows if line > header_line}
@@ -168,8 +152,8 @@ def _gather(
     if not source.header_lines:
         _check_title(chosen, table, header_line, header)
     problems = [
-        *tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below)),
-        *check_header(table, header, header_line),
+        *layout.tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below)),
+        *raw_table.check_header(table, header, header_line),
     ]
     body = []
     for line, cells in chosen:
@@ -182,7 +166,7 @@ def _gather(
     columns = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
     places = np.array([line for line, _ in body], dtype=np.int64)
     lost = {"skip_rows": len(skipped), "last_row": len(below)}
-    return SourceResult(gather_raw_table(header, columns, places, lost), tuple(problems))
+    return raw_table.SourceResult(raw_table.gather_raw_table(header, columns, places, lost), tuple(problems))
 
 
 def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int, header: list[str]) -> None:
@@ -190,7 +174,9 @@ def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int
     most = max(counts, default=0)
     if sum(map(bool, header)) == 1 < most:
         names_at = next(line for (line, _), count in zip(rows, counts, strict=True) if count >= most / 2)
-        raise refuse("title_line", table, next(filter(None, header)), header_line, n=most, line=names_at)
+        raise raw_table.refuse(
+            "title_line", table, next(filter(None, header)), header_line, n=most, line=names_at
+        )
 
 
 def _as_text(cell: object, decimal: str) -> str:

@@ -89,11 +89,8 @@ class OmopMapping:
                 names_of = {text: concepts[text].name if text in concepts else text for text in codes}
                 labels = {text: names_of[text] or f"{c.vocabulary} {c.code}" for text, c in codes.items()}
                 again = taken[taken[name].isin(codes)]
-                exclude = {
-                    other: sorted(again.loc[again["by"] == other, other].unique())
-                    for other in names[: names.index(name)]
-                }
-                exclude = {other: values for other, values in exclude.items() if values}
+                earlier = again.groupby("by", sort=False)
+                exclude = {str(other): sorted(rows[other].unique()) for other, rows in earlier}
                 parts.append(Part(table, name, codes, labels, counts.to_dict(), exclude))
             taken = pd.concat([taken, left[is_known].assign(by=name)])
             left = left[~is_known]
@@ -224,27 +221,33 @@ class OmopMapping:
         """Say in the mappings what they leave out, or what an extract of the database is to hold."""
         sources = [source for sources in self.plan.tables.values() for source in sources]
         if not self.tables.database:
-            self._narrow()
-        for table, written in self.tables.columns.items():
-            place = self.tables.place(table)
-            used = _list_used(sources, place)
-            names = [name for name in written if self.tables.name(table, name) in used]
-            if self.tables.database:
-                choices = [part.get("filter", {}) for part in _list_parts(sources, place)]
-                self.tables.need(table, names, choices)
-            else:
-                self.plan.ignore(place, [own for name, own in written.items() if name not in names])
-
-    def _narrow(self) -> None:
-        """Read only persons with a cycle, in all mappings but those of cycles."""
-        persons, self.tables.persons = self.tables.persons or [], None
-        places = {self.tables.place(table): table for table in self.tables.columns}
-        for name, sources in self.plan.tables.items():
-            for source in sources if name != "cycles" and persons else ():
+            persons, self.tables.persons = self.tables.persons or [], None
+            places = {self.tables.place(table): table for table in self.tables.columns}
+            read = [source for name, own in self.plan.tables.items() if name != "cycles" for source in own]
+            for source in (
+                read if persons else ()
+            ):  # of persons with a cycle alone, but for the cycles themselves
                 found = self.tables.read(places[source.file], ["person_id"], counted=True)["person_id"]
                 of_study = found.isin(persons)
                 kept, others = list(found[of_study]), list(found[~of_study])
                 self.choose_shorter(source, "person_id", kept, others, "persons with a cycle alone")
+        for table, written in self.tables.columns.items():
+            place = self.tables.place(table)
+            parts = _list_parts(sources, place)
+            named = [
+                part.get(key)
+                for part in parts
+                for key in ("columns", "on", "earliest", "latest", "not_empty")
+            ]
+            named += [list(part.get(key, ())) for part in parts for key in ("filter", "exclude")]
+            ons = [join["on"] for part in parts for join in part.get("join", ())]
+            used = {*_flatten(named), *_flatten([on if isinstance(on, str) else list(on) for on in ons])}
+            names = [name for name in written if self.tables.name(table, name) in used]
+            if self.tables.database:
+                choices = [part.get("filter", {}) for part in parts]
+                self.tables.need(table, names, choices)
+            else:
+                self.plan.ignore(place, [own for name, own in written.items() if name not in names])
 
 
 def normalise(text: str) -> str:
@@ -258,20 +261,9 @@ def _list_parts(sources: Iterable[SourcePlan], file: Path) -> list[dict[str, Any
     return [*(source.settings for source in sources if source.file == file), *joins]
 
 
-def _list_used(sources: Iterable[SourcePlan], file: Path) -> set[str]:
-    used: list[str] = []
-    for part in _list_parts(sources, file):
-        named = [part.get(key) for key in ("columns", "on", "earliest", "latest", "not_empty")]
-        used += [*_flatten(named), *part.get("filter", ()), *part.get("exclude", ())]
-        for on in (join["on"] for join in part.get("join", ())):
-            used += [on] if isinstance(on, str) else list(on)
-    return set(used)
-
-
 def _flatten(names: Any) -> list[str]:
     """Names in lists, and in mappings on the side of the file."""
     if names is None or isinstance(names, str):
         return [names] if names else []
-    return [
-        name for inner in (names.values() if isinstance(names, dict) else names) for name in _flatten(inner)
-    ]
+    inner = names.values() if isinstance(names, dict) else names
+    return [name for one in inner for name in _flatten(one)]

@@ -52,16 +52,13 @@ class DictionaryField:
     def columns(self) -> dict[str, str]:
         """Columns that an export has for the field: name to label."""
         if self.kind == "checkbox":
-            return {
-                self._name_box(code): f"{self.label} (choice={words})" for code, words in self.choices.items()
+            plain = {code: f"{self.name}___{code.lower()}" for code in self.choices}
+            folded = {
+                code: f"{self.name}___{re.sub('[^a-z0-9]', '_', code.lower())}" for code in self.choices
             }
+            names = {c: plain[c] if plain[c] in self.exported else folded[c] for c in self.choices}
+            return {names[code]: f"{self.label} (choice={words})" for code, words in self.choices.items()}
         return {} if self.kind == "descriptive" else {self.name: self.label}
-
-    def _name_box(self, code: str) -> str:
-        spelled = f"{self.name}___{code.lower()}"
-        return (
-            spelled if spelled in self.exported else f"{self.name}___{re.sub('[^a-z0-9]', '_', code.lower())}"
-        )
 
 
 @dataclass(frozen=True)

@@ -80,29 +80,25 @@ def check_all(study_file: Path) -> CheckedStudy:
     from prrt_outcomes.cohort.read import read_cohort
 
     name = study_file.parent.name
+    faults: tuple[Problem, ...] = ()
+    study: Study | None
     try:
         study = load_study(study_file)
-    except InputError as error:
-        return _check_readable_tables(study_file, name, error.problems)
-    cohort = read_cohort(study, study_file.parent)
-    found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
-    return CheckedStudy(name, add_lines(found, study_file), study, cohort, is_whole=True)
-
-
-def _check_readable_tables(study_file: Path, name: str, faults: tuple[Problem, ...]) -> CheckedStudy:
-    """A study whose file is at fault itself: its faults, and the errors of the tables that these leave readable."""
-    from prrt_outcomes.cohort.read import read_cohort
-
-    try:
-        study = load_readable_tables(study_file)
-    except InputError:
-        study = None
+    except InputError as error:  # the file is at fault itself; its tables are read as far as that lets them
+        faults = error.problems
+        try:
+            study = load_readable_tables(study_file)
+        except InputError:
+            study = None
     if study is None:
         return CheckedStudy(name, faults)
     cohort = read_cohort(study, study_file.parent)
-    errors = tuple(problem for problem in cohort.problems if problem.severity == "error")
-    cohort = replace(cohort, problems=errors)
-    return CheckedStudy(name, (*faults, *add_lines(errors, study_file)), study, cohort)
+    if faults:
+        errors = tuple(problem for problem in cohort.problems if problem.severity == "error")
+        cohort = replace(cohort, problems=errors)
+        return CheckedStudy(name, (*faults, *add_lines(errors, study_file)), study, cohort)
+    found = (*check_study(study), *cohort.problems, *check_with_data(study, cohort))
+    return CheckedStudy(name, add_lines(found, study_file), study, cohort, is_whole=True)
 
 
 def write_quality(folder: Path, checked: CheckedStudy) -> None:

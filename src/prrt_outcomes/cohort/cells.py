@@ -112,14 +112,10 @@ def translate_texts(
     return pa.array(translated, pa.string()).take(encoded.indices), encoded.dictionary
 
 
-def is_blank(written: pa.Array) -> pa.Array:
-    """Cells in which nothing stands."""
-    return pc.equal(decode_texts(clean_texts(written)), "")
-
-
 def fill_default(texts: pa.Array, written: pa.Array, value: str) -> pa.Array:
     """The default where a cell is empty; a cell that holds a text for missing, or a value that means it, stays so."""
-    return pc.if_else(pc.and_(pc.is_null(texts), is_blank(written)), pa.scalar(value), decode_texts(texts))
+    is_blank = pc.equal(decode_texts(clean_texts(written)), "")
+    return pc.if_else(pc.and_(pc.is_null(texts), is_blank), pa.scalar(value), decode_texts(texts))
 
 
 def pad_digits(texts: pa.Array, width: int) -> pa.Array:

@@ -142,29 +142,24 @@ def _find_future_dates(tables: Mapping[str, pd.DataFrame]) -> list[Problem]:
     return problems
 
 
-def check_follow_up_after_cutoff(follow_up: pd.DataFrame, data_cutoff: date | None) -> list[CellFaults]:
-    """List the dates of follow-up after the cut-off, as warnings."""
-    if data_cutoff is None:
-        return []
+def check_follow_up(follow_up: pd.DataFrame, data_cutoff: date | None, rule: str | None) -> list[CellFaults]:
+    """List the dates after the cut-off, as warnings, and the dead without a date of death.
+
+    rule : `dead_without_date` of the study; without one such a death is an error
+    """
     faults: list[CellFaults] = []
-    limit = np.datetime64(data_cutoff, "ns")
-    for column in FOLLOW_UP_DATES:
+    for column in FOLLOW_UP_DATES if data_cutoff is not None else ():
         earliest, _ = compute_column_range("follow_up", follow_up, column)
         words = describe_fault("date_after_cutoff", cutoff=data_cutoff)
-        faults += find_faults(follow_up, column, earliest > limit, *words)
-    return faults
+        faults += find_faults(follow_up, column, earliest > np.datetime64(data_cutoff, "ns"), *words)
+    is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
+    meanings = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
+    expected = f"a date of death, of which year or month suffice; or in study.yaml {meanings}"
+    advice = {"expected": DEATHS[rule], "severity": "warning"} if rule else {"expected": expected}
+    return faults + find_faults(follow_up, "death_date", is_wrong, *describe_fault("undated_death", **advice))
 
 
 DEATHS = {
     "last_contact": "taken as dead on the day of the last contact",
     "censor": "censored at the last contact",
 }
-
-
-def check_deaths_without_date(follow_up: pd.DataFrame, rule: str | None) -> list[CellFaults]:
-    """List the dead without a date of death: errors, or warnings where the study says what they are taken for."""
-    is_wrong = (follow_up["vital_status"] == "dead") & follow_up["death_date"].isna()
-    words = " or ".join(f"dead_without_date: {name} ({meaning})" for name, meaning in DEATHS.items())
-    expected = f"a date of death, of which year or month suffice; or in study.yaml {words}"
-    advice = {"expected": DEATHS[rule], "severity": "warning"} if rule else {"expected": expected}
-    return find_faults(follow_up, "death_date", is_wrong, *describe_fault("undated_death", **advice))

@@ -16,7 +16,8 @@ PROBE_DAYS = (dt.datetime(1931, 2, 3), dt.datetime(2014, 11, 30))
 
 def choose_format(source: TableSource, name: str, day_zero: str) -> TextFormat:
     """How the file writes the numbers and dates of one of our columns; typed dates of a file come as ISO dates."""
-    forms = source.formats_of_dates(name)
+    own = source.date_format.get(name) if isinstance(source.date_format, dict) else source.date_format
+    forms = () if own is None else (own,) if isinstance(own, str) else own
     if forms and (EXCEL in forms or any(map(is_typed, source.files))):
         forms = tuple(dict.fromkeys((*forms, ISO_FORMAT)))
     return TextFormat(source.decimal, forms, source.pivot_year, day_zero, source.unit_of_column(name))

@@ -30,14 +30,12 @@ class Reshaped:
     used: frozenset[str]  # columns of the file that went into it
     n_read: int  # rows of the file
     problems: tuple[Problem, ...]
-    taken: tuple[
-        tuple[Join, frozenset[str]], ...
-    ]  # for each joined file its columns that went into the table
+    # for each file that was joined, its columns that went into the table
+    taken: tuple[tuple[Join, frozenset[str]], ...]
     dropped: frozenset[str] = frozenset()  # columns that differ within the keys of a pivot, and are left out
     n_lost: int = 0  # rows that were made, hold nothing and are left out
-    numbers: np.ndarray | None = (
-        None  # row of the file, from 1, that each row is of; None where they are the same
-    )
+    # row of the file, from 1, that each row is of; None where they are the same
+    numbers: np.ndarray | None = None
 
 
 def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Reshaped:
@@ -77,35 +75,35 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Re
             continue
         used |= set(ours)
         taken.append((join, frozenset(own)))
-        right = _change_marks(result.raw, join, source.decimal)
+        right = result.raw
+        if join.decimal != source.decimal:  # numbers that are added get the decimal mark of the table's file
+            pattern, form = (
+                rf"^\s*([+-]?[0-9]*){re.escape(join.decimal)}([0-9]+)\s*$",
+                rf"\1{source.decimal}\2",
+            )
+            marked = {n: pc.replace_substring_regex(right.columns[n], pattern, form) for n in join.columns}
+            right = replace(right, columns={**right.columns, **marked})
         sides = ((raw, join.keys), (right, join.keys.values()))
         keys = [_gather_keys(side, list(names), source, join) for side, names in sides]
         rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
         found, told = _match_rows((table, label), (raw, right), keys, rows, source, join)
         problems += told
-        n, added = int((found < 0).sum()), ", ".join(join.added)
-        if n:
-            named = {
-                "n": n,
-                "total": len(found),
-                "added": added,
-                "severity": "note" if n < len(found) else "warning",
-            }
-            problems.append(tell("join_unmatched", label, None, ", ".join(join.keys), **named))
-        raw = _add_columns(label, raw, right, found, join)
+        is_found = found >= 0
+        if not is_found.all():
+            counts = {"n": int((~is_found).sum()), "total": len(found), "added": ", ".join(join.added)}
+            severity = "note" if is_found.any() else "warning"
+            keyed = ", ".join(join.keys)
+            problems.append(tell("join_unmatched", label, None, keyed, **counts, severity=severity))
+        chosen = pa.array(np.maximum(found, 0), mask=~is_found)
+        lines = np.where(is_found, right.lines[np.maximum(found, 0)] if right.n_rows else 0, raw.lines)
+        columns, places, at = dict(raw.columns), dict(raw.places), pa.array(is_found.astype(np.int32))
+        labels = pa.DictionaryArray.from_arrays(at, pa.array(["", label]))
+        for name, theirs in join.added.items():
+            columns[name] = pc.fill_null(right.columns[theirs].take(chosen), "")
+            shown = pa.DictionaryArray.from_arrays(at, pa.array(["", theirs]))
+            places[name] = CellPlaces(lines, shown, labels)
+        raw = replace(raw, columns=columns, places=places)
     return Reshaped(raw, frozenset(used), n_read, tuple(problems), tuple(taken))
-
-
-def _change_marks(raw: RawTable, join: Join, decimal: str) -> RawTable:
-    """Numbers of the columns that are added with the decimal mark of the table's file."""
-    if join.decimal == decimal:
-        return raw
-    pattern = rf"^\s*([+-]?[0-9]*){re.escape(join.decimal)}([0-9]+)\s*$"
-    changed = {
-        name: pc.replace_substring_regex(raw.columns[name], pattern, rf"\1{decimal}\2")
-        for name in join.columns
-    }
-    return replace(raw, columns={**raw.columns, **changed})
 
 
 def _match_rows(
@@ -123,7 +121,15 @@ def _match_rows(
         theirs["date"], problems = _read_dates(labels[1], files[1], join.by_date, rows, source, join.added)
         theirs = theirs.dropna().sort_values(["date", "row"], ascending=[bool(join.earliest), True])
     elif keys[1].iloc[rows].duplicated().any():
-        problems = _tell_twice(labels[1], keys[1].iloc[rows], files[1].lines[rows], join)
+        own, lines, name = keys[1].iloc[rows], files[1].lines[rows], ", ".join(join.keys.values())
+        firsts = pd.Series(lines, own.index).groupby([own[i] for i in own], sort=False).transform("first")
+        is_again = own.duplicated().to_numpy()
+        found = own[is_again].astype("string").agg(", ".join, axis=1).tolist()
+        told = zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
+        problems = [
+            tell("join_key_twice", labels[1], line, name, value, name=name, first=first)
+            for line, first, value in told
+        ]
     pairs = ours.merge(theirs, on=list(keys[0]))
     n_pairs = len(pairs)
     if join.limits:
@@ -161,18 +167,6 @@ def _read_dates(
     return values.array.take(codes, allow_fill=True), problems
 
 
-def _add_columns(label: str, left: RawTable, right: RawTable, found: np.ndarray, join: Join) -> RawTable:
-    is_found = found >= 0
-    chosen = pa.array(np.maximum(found, 0), mask=~is_found)
-    lines = np.where(is_found, right.lines[np.maximum(found, 0)] if right.n_rows else 0, left.lines)
-    labels = _mark(label, is_found)
-    columns, places = dict(left.columns), dict(left.places)
-    for name, own in join.added.items():
-        columns[name] = pc.fill_null(right.columns[own].take(chosen), "")
-        places[name] = CellPlaces(lines, _mark(own, is_found), labels)
-    return replace(left, columns=columns, places=places)
-
-
 def _gather_keys(raw: RawTable, names: Sequence[str], source: TableSource, join: Join) -> pd.DataFrame:
     """Cleaned texts of the key, missing where a part is empty; padded as a column of ours that is read from it."""
     widths = {name: width for ours, width in source.pad.items() for name in source.names_of_column(ours)}
@@ -181,18 +175,3 @@ def _gather_keys(raw: RawTable, names: Sequence[str], source: TableSource, join:
         texts = known_texts(raw.columns[name], join.missing)
         keys[i] = (pad_digits(texts, widths[own]) if own in widths else texts).to_pandas()
     return pd.DataFrame(keys)
-
-
-def _mark(text: str, is_found: np.ndarray) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(is_found.astype(np.int32)), pa.array(["", text]))
-
-
-def _tell_twice(label: str, keys: pd.DataFrame, lines: np.ndarray, join: Join) -> list[Problem]:
-    name = ", ".join(join.keys.values())
-    firsts = pd.Series(lines, keys.index).groupby([keys[i] for i in keys], sort=False).transform("first")
-    is_again = keys.duplicated().to_numpy()
-    found = keys[is_again].astype("string").agg(", ".join, axis=1).tolist()
-    return [
-        tell("join_key_twice", label, line, name, value, name=name, first=first)
-        for line, first, value in zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
-    ]

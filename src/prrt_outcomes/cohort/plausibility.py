@@ -66,18 +66,6 @@ def check_plausibility(
     return faults
 
 
-def find_missing_companions(names: Iterable[str]) -> list[Problem]:
-    """Warn of tables that are of little use without another one that the study does not name."""
-    given = set(names)
-    return [
-        Problem(
-            rule["table"], None, "", "", f"without a table {rule['companion']}", rule["expected"], "warning"
-        )
-        for rule in load_rules()["companions"]
-        if rule["table"] in given and rule["companion"] not in given
-    ]
-
-
 def _find_rows(
     name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
 ) -> Iterator[tuple[dict, np.ndarray, pd.Series]]:
@@ -252,14 +240,20 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
     return faults
 
 
-def find_missing_parents(names: Iterable[str]) -> list[Problem]:
-    """List the tables whose rows belong to a table that the study does not name."""
+def find_missing_tables(names: Iterable[str]) -> list[Problem]:
+    """List tables that the study does not name and others refer to, or are of little use without."""
     given = set(names)
     return [
         tell("missing_parent", name, table=foreign.table)
         for name in sorted(given)
         for foreign in load_schema(name).foreign_keys
         if foreign.table not in given
+    ] + [
+        Problem(
+            rule["table"], None, "", "", f"without a table {rule['companion']}", rule["expected"], "warning"
+        )
+        for rule in load_rules()["companions"]
+        if rule["table"] in given and rule["companion"] not in given
     ]
 
 

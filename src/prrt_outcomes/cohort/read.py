@@ -127,8 +127,7 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     for table in read.values():
         problems += table.problems
     problems += _find_unknown_columns(study, read, reader)
-    problems += _find_empty(read) + plausibility.find_missing_parents(study.tables)
-    problems += plausibility.find_missing_companions(study.tables)
+    problems += _find_empty(read) + plausibility.find_missing_tables(study.tables)
     problems += _check_together(study, read)
     tables, late, lost = chronology.filter_after_cutoff(
         {n: t.frame for n, t in read.items()}, study.data_cutoff
@@ -233,9 +232,8 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
         plausibility.check_plausibility(frames, study.accepted_problems),
     ]
     if "follow_up" in frames:
-        late = chronology.check_follow_up_after_cutoff(frames["follow_up"], study.data_cutoff)
-        undated = chronology.check_deaths_without_date(frames["follow_up"], study.dead_without_date)
-        found.append({"follow_up": [*late, *undated]})
+        rules = (study.data_cutoff, study.dead_without_date)
+        found.append({"follow_up": chronology.check_follow_up(frames["follow_up"], *rules)})
     problems: list[Problem] = []
     if "patients" in frames and not {"assessments", "lesions"}.isdisjoint(frames):
         n = int(frames["patients"]["reported_best_response"].notna().sum())

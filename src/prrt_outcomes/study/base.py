@@ -314,8 +314,3 @@ class TableSource(RowSource):
         """Columns of the file that one of ours is read from: as the mapping says, else of the same name."""
         theirs = self.columns.get(name, name)
         return () if theirs is None else (theirs,) if isinstance(theirs, str) else theirs
-
-    def formats_of_dates(self, name: str) -> tuple[str, ...]:
-        """Formats of the dates of one of our columns; none where they are ISO 8601."""
-        forms = self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
-        return () if forms is None else (forms,) if isinstance(forms, str) else forms

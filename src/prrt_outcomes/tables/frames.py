@@ -77,7 +77,8 @@ def conform_table(
         if column in frame.columns:
             columns[column] = _convert(name, column, frame[column], dtype)
         elif column.removesuffix("_precision") in frame.columns and column.endswith("_precision"):
-            columns[column] = derive_precision(columns[column.removesuffix("_precision")])
+            lengths = columns[column.removesuffix("_precision")].str.len()  # of ISO dates that may be partial
+            columns[column] = lengths.map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)
         else:
             is_open = isinstance(dtype, str) and dtype == "category"
             columns[column] = pd.Series(
@@ -127,11 +128,6 @@ def describe_cells(row: Mapping | pd.Series, columns: Iterable[str]) -> str:
     """`endpoint = pfs, group = all`: what finds a row in its table; a cell that is empty is not named."""
     cells = {column: row.get(column) for column in columns}
     return ", ".join(f"{name} = {cell}" for name, cell in cells.items() if pd.notna(cell) and str(cell))
-
-
-def derive_precision(text: pd.Series) -> pd.Series:
-    """Precision (year, month, day) of ISO dates that may be partial, by the length of their text."""
-    return text.str.len().map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)
 
 
 def _convert(table: str, column: str, values: pd.Series, dtype: Any) -> pd.Series:

@@ -84,7 +84,7 @@ def merge_rows(table: str, rows: PlacedRows, other: PlacedRows) -> tuple[PlacedR
         fills = is_empty & is_given
         both = np.flatnonzero(~is_empty & is_given)
         is_other = both[_differ(old.iloc[both], new.iloc[both])]
-        if is_other.any():
+        if len(is_other):
             kept, at = list_cells(rows.frame[name], target[is_other]), origin[is_other]
             stands = zip(
                 kept, *(place[target[is_other]].tolist() for place in rows.place_of(name)), strict=True

@@ -104,10 +104,7 @@ def _read(file: Path) -> pd.DataFrame:
 def refuse_without(
     data_sets: Mapping[str, list[DataSet]], name: str, standard: str, paths: Sequence[Path]
 ) -> DataSet:
-    """The first data set of a name.
-
-    Raises InputError when there is none.
-    """
+    """The first data set of a name; raises InputError when there is none."""
     if data_sets[name]:
         return data_sets[name][0]
     words = {"name": name, "file": name.lower(), "columns": ", ".join(load_terms()["needed"][standard][name])}

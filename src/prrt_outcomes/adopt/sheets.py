@@ -24,10 +24,7 @@ from prrt_outcomes.tables.schema import load_schema
 
 
 def plan_sheets(paths: Sequence[Path]) -> StudyPlan:
-    """Plan a study from files made by hand.
-
-    Raises InputError when no sheet holds patients.
-    """
+    """Plan a study from files made by hand; raises InputError when no sheet holds patients."""
     layouts = [layout for path in paths for grid in read_grids(path) if (layout := find_layout(grid))]
     whole = [recognise_sheet(layout) for layout in layouts]
     name_patients(whole)

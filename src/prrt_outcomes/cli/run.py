@@ -174,10 +174,7 @@ def lock_results(results: Path) -> Iterator[int]:
 
 
 def build_command(study_file: Path, results: Path, cores: int | None, profile: str) -> list[str]:
-    """Return the call of Snakemake.
-
-    Raises UsageError when there is no such profile.
-    """
+    """Return the call of Snakemake; raises UsageError when there is no such profile."""
     home = find_home()
     named = home / "workflow" / "profiles" / profile
     folder = named if named.is_dir() else Path(profile).absolute()

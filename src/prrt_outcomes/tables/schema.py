@@ -118,10 +118,7 @@ def list_tables(kind: str) -> tuple[str, ...]:
 
 
 def schema_path(name: str) -> Path:
-    """File of the schema of one table.
-
-    Raises KeyError when `data_schema/` holds no table of that name.
-    """
+    """File of the schema of one table; raises KeyError when `data_schema/` holds no table of that name."""
     if name not in _schema_paths():
         raise KeyError(f"data_schema holds no table {name}")
     return _schema_paths()[name]
@@ -129,10 +126,7 @@ def schema_path(name: str) -> Path:
 
 @cache
 def load_schema(name: str) -> TableSchema:
-    """Return the schema of one table.
-
-    Raises KeyError when `data_schema/` holds no table of that name.
-    """
+    """Return the schema of one table; raises KeyError when `data_schema/` holds no table of that name."""
     path = schema_path(name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)

@@ -168,10 +168,7 @@ OF_BIRTH = ["birth_datetime", "month_of_birth", "day_of_birth"]
 
 
 def plan_patients(omop: OmopMapping, specs: Mapping[str, Any]) -> None:
-    """One patient a person, with the first tumour, Ki-67 and grade that are recorded.
-
-    specs : where these stand (`omop.yaml`)
-    """
+    """One patient a person, with the first tumour, Ki-67 and grade that are recorded."""
     tables = omop.tables
     source = SourcePlan(tables.place(PERSON))
     omop.take(source, PERSON, {"patient_id": "person_id"})

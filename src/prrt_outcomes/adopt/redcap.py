@@ -96,7 +96,6 @@ class Export:
     def choose_rows(self, names: Iterable[str], *, by_event: bool = False) -> list[Rows]:
         """Filters of the rows of an instrument, and these rows: where it repeats, and where it does not.
 
-        names : columns of the instrument
         by_event : whether events are apart, each with its like in the other arms; else all are together
         """
         own = [self.names.index(name) for name in names if name != self.names[0]]

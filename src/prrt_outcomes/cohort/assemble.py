@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort.cells import check_date_format
 from prrt_outcomes.cohort.chronology import KnownPatients
-from prrt_outcomes.cohort.codes import check_doubtful_codes, check_letter_case, note_cleaned_texts
-from prrt_outcomes.cohort.conversion import check_units, convert_units
-from prrt_outcomes.cohort.date_formats import check_date_format
+from prrt_outcomes.cohort.conversion import (
+    check_doubtful_codes,
+    check_letter_case,
+    check_units,
+    convert_units,
+    note_cleaned_texts,
+)
 from prrt_outcomes.cohort.joins import Read
 from prrt_outcomes.cohort.mapping import MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table

@@ -9,8 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.cells import known_texts, pad_digits
-from prrt_outcomes.cohort.date_formats import choose_format
+from prrt_outcomes.cohort.cells import choose_format, known_texts, pad_digits
 from prrt_outcomes.cohort.rows import choose_rows, tell_no_column
 from prrt_outcomes.cohort.sources.raw_table import TWICE, RawTable, SourceResult
 from prrt_outcomes.errors import Problem, tell, tell_setting

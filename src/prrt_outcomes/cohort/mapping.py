@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prrt_outcomes.cohort.cells import (
+    choose_format,
     choose_places,
     coalesce_texts,
     fill_default,
@@ -19,7 +20,6 @@ from prrt_outcomes.cohort.cells import (
     read_boxes,
     translate_texts,
 )
-from prrt_outcomes.cohort.date_formats import choose_format
 from prrt_outcomes.cohort.reshape import Reshaped
 from prrt_outcomes.cohort.rows import (
     check_twice,
@@ -39,21 +39,15 @@ from prrt_outcomes.tables.schema import Field
 
 @dataclass(frozen=True)
 class MappedTable:
-    """Text of our columns, ready to be parsed.
-
-    units : cleaned text of the unit of each row, null where it is empty, for columns that have one in the file
-    lines : line of the file for each row, shape (n,)
-    used : columns of the file that were read, or that the mapping says are not needed
-    n_read : rows of the file that were read
-    lost : rows that each setting left out
-    """
+    """Text of our columns, ready to be parsed."""
 
     columns: Mapping[str, TextColumn]
+    # cleaned text of the unit of each row, null where it is empty, for columns that have one in the file
     units: Mapping[str, pa.Array]
-    lines: np.ndarray
-    used: frozenset[str]
-    n_read: int
-    lost: Counter
+    lines: np.ndarray  # line of the file for each row, shape (n,)
+    used: frozenset[str]  # columns of the file that were read, or that the mapping says are not needed
+    n_read: int  # rows of the file that were read
+    lost: Counter  # rows that each setting left out
     problems: tuple[Problem, ...]
 
 

@@ -38,18 +38,15 @@ PATIENT_TABLES = ("patients", "control_patients")
 
 @dataclass(frozen=True)
 class CohortResult:
-    """What came of reading a study.
+    """What came of reading a study."""
 
-    tables : every input table by name, typed, empty where absent; `patients` and `control_patients` carry
-        `tumour_group` behind their columns. With errors among the problems they are not fit for use.
-    attrition : one row a loss (columns of the result table `attrition`)
-    read : the tables of the study as they were read, with the place of each row, before rows after the data cut-off are
-        left out
-    """
-
+    # every input table by name, typed, empty where absent; `patients` and `control_patients` carry
+    # `tumour_group` behind their columns. With errors among the problems they are not fit for use.
     tables: Mapping[str, pd.DataFrame]
     problems: tuple[Problem, ...]
-    attrition: pd.DataFrame
+    attrition: pd.DataFrame  # one row a loss (columns of the result table `attrition`)
+    # the tables of the study as they were read, with the place of each row, before rows after the data cut-
+    # off are left out
     read: Mapping[str, CohortTable] = field(default_factory=dict)
 
     @property

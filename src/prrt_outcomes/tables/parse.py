@@ -36,18 +36,13 @@ LENGTH_OF_DAY = len("2014-05-07")
 
 @dataclass(frozen=True)
 class CellFaults:
-    """Cells of one column with one kind of fault.
-
-    positions : rows of the frame, counted from 0, shape (n,)
-    values : what was found in each, as written, length n
-    expected : what would be right: one text for all, or one for each cell
-    """
+    """Cells of one column with one kind of fault."""
 
     column: str
-    positions: np.ndarray
-    values: Sequence[str]
+    positions: np.ndarray  # rows of the frame, counted from 0, shape (n,)
+    values: Sequence[str]  # what was found in each, as written, length n
     problem: str
-    expected: str | Sequence[str]
+    expected: str | Sequence[str]  # what would be right: one text for all, or one for each cell
     severity: str = "error"
 
 
@@ -143,15 +138,12 @@ def _parse_numbers(texts: pa.Array, field: Field, text_format: TextFormat) -> tu
 
 @dataclass(frozen=True)
 class TextColumn:
-    """One column as text: ``texts`` as the parser shall read them, ``written`` as they stand in the file.
-
-    places : where the cells stand, if not in their row; None else
-    """
+    """One column as text: ``texts`` as the parser shall read them, ``written`` as they stand in the file."""
 
     texts: pa.Array
     written: pa.Array
     format: TextFormat
-    places: CellPlaces | None = None
+    places: CellPlaces | None = None  # where the cells stand, if not in their row; None else
 
     def take(self, positions: np.ndarray) -> TextColumn:
         """The same column with some of its rows."""

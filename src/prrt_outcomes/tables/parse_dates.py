@@ -34,19 +34,15 @@ Faulty = tuple[str, str, "np.ndarray"]
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a column writes numbers and dates.
-
-    date_formats : strptime formats or ``excel``, of which one reads each date; none is ISO 8601
-    pivot_year : two-digit years up to this one are 20xx, those above it 19xx
-    day_zero : day of serial number 0, that of Excel's 1900 system where the file says nothing else
-    unit : unit of the numbers, that of our column where it is None
-    """
+    """How a column writes numbers and dates."""
 
     decimal: str = "."
+    # strptime formats or ``excel``, of which one reads each date; none is ISO 8601
     date_formats: tuple[str, ...] = ()
-    pivot_year: int | None = None
+    pivot_year: int | None = None  # two-digit years up to this one are 20xx, those above it 19xx
+    # day of serial number 0, that of Excel's 1900 system where the file says nothing else
     day_zero: str = DAY_ZERO
-    unit: str | None = None
+    unit: str | None = None  # unit of the numbers, that of our column where it is None
 
 
 def match_pattern(texts: pa.Array, pattern: str) -> np.ndarray:

@@ -11,15 +11,12 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class CellPlaces:
-    """Where the cells of one column stand that were brought into their row from elsewhere.
+    """Where the cells of one column stand that were brought into their row from elsewhere."""
 
-    lines : line of each cell, shape (n,); None where it is the line of the row
-    columns : name in the file of each cell, as an array of length n; None where the column has one name
-    labels : table and file of each cell, as an array of length n, empty for the file of the row; None where all are
-    """
-
-    lines: np.ndarray | None = None
+    lines: np.ndarray | None = None  # line of each cell, shape (n,); None where it is the line of the row
+    # name in the file of each cell, as an array of length n; None where the column has one name
     columns: pa.Array | None = None
+    # table and file of each cell, as an array of length n, empty for the file of the row; None where all are
     labels: pa.Array | None = None
 
     def take(self, positions: np.ndarray) -> CellPlaces:
@@ -40,10 +37,7 @@ Cells = Mapping[str, Place]
 
 
 def locate_cells(labels: np.ndarray, lines: np.ndarray, places: Mapping[str, CellPlaces]) -> Cells:
-    """Label, line and column of the file of each cell of the columns that have places of their own.
-
-    labels, lines : table and file, and line, of each row, shape (n,)
-    """
+    """Label, line and column of the file of each cell of the columns that have places of their own."""
     return {
         name: (
             labels if own.labels is None else _fill(own.labels, labels),

@@ -42,19 +42,14 @@ class EncodedColumns(Mapping[str, pa.Array]):
 
 @dataclass(frozen=True)
 class RawTable:
-    """All cells of a file as text; an empty cell is the empty text.
+    """All cells of a file as text; an empty cell is the empty text."""
 
-    columns : name as in the header to its cells, each of length n
-    lines : line of the file where each row begins, counted from 1, shape (n,)
-    day_zero : day of serial number 0 among its dates, which a workbook states
-    places : for columns that were brought into the rows from elsewhere, where their cells stand
-    lost : for each of ``skip_rows`` and ``last_row`` the rows that it left out
-    """
-
-    columns: Mapping[str, pa.Array]
-    lines: np.ndarray
-    day_zero: str = DAY_ZERO
+    columns: Mapping[str, pa.Array]  # name as in the header to its cells, each of length n
+    lines: np.ndarray  # line of the file where each row begins, counted from 1, shape (n,)
+    day_zero: str = DAY_ZERO  # day of serial number 0 among its dates, which a workbook states
+    # for columns that were brought into the rows from elsewhere, where their cells stand
     places: Mapping[str, CellPlaces] = field(default_factory=dict)
+    # for each of ``skip_rows`` and ``last_row`` the rows that it left out
     lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -127,12 +122,9 @@ FOREIGN_PARTS = {"xl/vbaProject": "macros", "xl/externalLinks/": "foreign_links"
 
 @dataclass(frozen=True)
 class Bound:
-    """What a file may hold when it is unpacked and laid out in memory.
+    """What a file may hold when it is unpacked and laid out in memory."""
 
-    label : table that it is read for, as problems name it
-    """
-
-    label: str
+    label: str  # table that it is read for, as problems name it
     path: Path
     source: FileSource
 

@@ -24,15 +24,11 @@ TEXTS = pa.dictionary(pa.int32(), pa.string())
 
 @dataclass(frozen=True)
 class RecordScan:
-    """Records of a text that are not blank, the header included.
+    """Records of a text that are not blank, the header included."""
 
-    lines : line where each record begins, counted from 1, shape (n,)
-    n_fields : fields of each record, shape (n,)
-    is_certain : False where a quoted field spans lines or is not closed, so that only a walk can tell
-    """
-
-    lines: np.ndarray
-    n_fields: np.ndarray
+    lines: np.ndarray  # line where each record begins, counted from 1, shape (n,)
+    n_fields: np.ndarray  # fields of each record, shape (n,)
+    # False where a quoted field spans lines or is not closed, so that only a walk can tell
     is_certain: bool = True
 
 

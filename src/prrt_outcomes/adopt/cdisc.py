@@ -4,19 +4,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-import yaml
 
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, name_some
 from prrt_outcomes.cohort.sources.files import find_kind, read_source
 from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
-from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.tables.schema import load_schema, read_data
 
 BEST_FIRST = (".sas7bdat", ".xpt", ".json", ".parquet")
 WHOLE, PARTS = "9999-99-99", ("9999-99", "9999")
@@ -30,8 +28,7 @@ TIMED = {
 @cache
 def load_terms() -> Mapping[str, Any]:
     """Words of the controlled terminology, and of drugs."""
-    text = resources.files("prrt_outcomes.adopt").joinpath("cdisc.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return read_data(Path(__file__).with_name("cdisc.yaml"))
 
 
 @dataclass

@@ -5,15 +5,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
-
-import yaml
 
 from prrt_outcomes.adopt.grid import Cell, clean, fold, is_day, is_number, read_number
 from prrt_outcomes.adopt.layout import Column
 from prrt_outcomes.cohort.vocabulary import find_word, load_vocabulary
 from prrt_outcomes.tables.parse_dates import find_date_formats
+from prrt_outcomes.tables.schema import read_data
 
 ENOUGH = 0.6
 MOST = 0.8
@@ -39,8 +38,7 @@ class Heading:
 @cache
 def load_words() -> Mapping[str, Any]:
     """Headings and values as registries write them."""
-    text = resources.files("prrt_outcomes.adopt").joinpath("words.yaml").read_text(encoding="utf-8")
-    words = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    words = read_data(Path(__file__).with_name("words.yaml"))
     words["values"] = {
         name: {fold(str(word)): code for code, own in codes.items() for word in own}
         for name, codes in words["values"].items()
@@ -75,9 +73,10 @@ def _recognise_name(heading: str, column: Column) -> Heading | None:
     numbers = re.findall(r"\d+", spaced)
     bare = re.sub(r"\s*\b\d+\b\s*", " ", fold(spaced)).strip()
     plain = [target for target in _rank(fold(name)) if fits(target, column)]
-    ordinal = None if numbers else _find_ordinal(fold(name))
-    if ordinal and plain and plain[0] in load_words()["counted"]:
-        return Heading(plain[0], ordinal, column.name)
+    said = set() if numbers else set(fold(name).split())  # a number as a word, such as II or second
+    ordinals = [number for number, words in load_words()["ordinals"].items() if said & set(words)]
+    if len(ordinals) == 1 and plain and plain[0] in load_words()["counted"]:
+        return Heading(plain[0], ordinals[0], column.name)
     if plain and (not numbers or plain[0] == "ki67_percent"):
         return Heading(plain[0], None, column.name)
     if len(numbers) == 1 and 0 < int(numbers[0]) < 100:
@@ -87,13 +86,6 @@ def _recognise_name(heading: str, column: Column) -> Heading | None:
                 template, n = re.subn(digits, "{n}", column.name)
                 return Heading(target, int(numbers[0]), template if n == 1 else column.name)
     return Heading(plain[0], None, column.name) if plain else None
-
-
-def _find_ordinal(text: str) -> int | None:
-    """Number that a word of a folded heading says, such as II or second; None where there is not one."""
-    tokens = set(text.split())
-    found = [number for number, words in load_words()["ordinals"].items() if tokens & set(words)]
-    return found[0] if len(found) == 1 else None
 
 
 def _rank(text: str) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
@@ -36,7 +35,13 @@ def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = F
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if plan.database:
-            _write_extract(plan.database.extract(given), target)
+            rows = plan.database.extract(given)
+            with (
+                replace_when_whole(target) as unfinished,
+                pq.ParquetWriter(unfinished, rows.schema, compression="zstd") as writer,
+            ):
+                for batch in rows:
+                    writer.write_batch(batch)
         else:
             shutil.copyfile(given, target)
     if plan.database:
@@ -44,15 +49,6 @@ def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = F
     with replace_when_whole(study_file) as unfinished:
         unfinished.write_text(format_study(plan, folder, places, confirm), encoding="utf-8")
     return study_file
-
-
-def _write_extract(rows: pa.RecordBatchReader, target: Path) -> None:
-    with (
-        replace_when_whole(target) as unfinished,
-        pq.ParquetWriter(unfinished, rows.schema, compression="zstd") as writer,
-    ):
-        for batch in rows:
-            writer.write_batch(batch)
 
 
 def _name_copies(files: list[Path]) -> dict[Path, str]:

@@ -16,7 +16,7 @@ from prrt_outcomes.csv_cells import mark_text
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.study.load import STUDY_FILE
 from prrt_outcomes.study.model import INPUT_TABLES, Study
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import load_schema
 
 REDCAP_FILE = "redcap_data_dictionary.csv"
 DICTIONARY_FILE = "data_dictionary.csv"
@@ -56,13 +56,9 @@ def build_files(folder: Path) -> dict[Path, str]:
     """Return the files of an empty study and their text."""
     name = re.sub(r"[^a-z0-9]+", "_", folder.absolute().name.lower()).strip("_")
     name = name if re.match("[a-z]", name) else "study"
-    files = {
-        folder / STUDY_FILE: format_study_file(name, folder),
-        folder / DICTIONARY_FILE: format_dictionary(),
-    }
-    tables = INPUT_TABLES
-    headers = {folder / "data" / f"{t}.csv": ",".join(load_schema(t).names) + "\n" for t in tables}
-    return files | headers
+    files = {STUDY_FILE: format_study_file(name, folder), DICTIONARY_FILE: format_dictionary()}
+    files |= {f"data/{table}.csv": ",".join(load_schema(table).names) + "\n" for table in INPUT_TABLES}
+    return {folder / place: text for place, text in files.items()}
 
 
 def format_study_file(name: str, folder: Path) -> str:
@@ -72,10 +68,8 @@ def format_study_file(name: str, folder: Path) -> str:
         *(f"#   {table}: data/{table}.csv" for table in OTHER_TABLES),
     ]
     text = HEADERS["study"].format(name=name, folder=folder) + "\n".join(lines) + HEADERS["settings"]
-    settings = {key: field for key, field in Study.model_fields.items() if key not in WRITTEN_OUT}
-    return (
-        text + "\n".join(line for key, field in settings.items() for line in _describe(key, field, 0)) + "\n"
-    )
+    settings = ((key, field) for key, field in Study.model_fields.items() if key not in WRITTEN_OUT)
+    return text + "\n".join(line for key, field in settings for line in _describe(key, field, 0)) + "\n"
 
 
 def _describe(key: str, field: FieldInfo, depth: int) -> list[str]:
@@ -103,17 +97,13 @@ def format_dictionary() -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(DICTIONARY_COLUMNS)
     for table in INPUT_TABLES:
-        schema = load_schema(table)
-        writer.writerows(_dictionary_row(table, field) for field in schema.fields)
+        for field in load_schema(table).fields:
+            kind = {"partial": "date, month or year"}.get(field.type, field.type)
+            needed = "yes" if field.required else "no"
+            if field.key_default is not None:
+                needed = f"no; {field.key_default} where absent"
+            bounds = [str(bound) for bound in (field.minimum, field.maximum) if bound is not None]
+            allowed = ", ".join(map(str, field.codes)) or " to ".join(bounds)
+            cells = (table, field.name, kind, needed, field.unit, allowed, field.title, field.description)
+            writer.writerow(map(mark_text, cells))
     return buffer.getvalue()
-
-
-def _dictionary_row(table: str, field: Field) -> tuple[str, ...]:
-    kind = {"code": "code", "partial": "date, month or year"}.get(field.type, field.type)
-    needed = "yes" if field.required else "no"
-    if field.key_default is not None:
-        needed = f"no; {field.key_default} where absent"
-    bounds = [str(bound) for bound in (field.minimum, field.maximum) if bound is not None]
-    allowed = ", ".join(map(str, field.codes)) or " to ".join(bounds)
-    cells = (table, field.name, kind, needed, field.unit, allowed, field.title, field.description)
-    return tuple(map(mark_text, cells))

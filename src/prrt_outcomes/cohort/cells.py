@@ -14,7 +14,7 @@ from prrt_outcomes.cohort.sources.files import is_typed
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.errors import Problem, suggest, tell, tell_setting
 from prrt_outcomes.study.base import TableSource, clean_text
-from prrt_outcomes.tables.parse import TextColumn, TextFormat
+from prrt_outcomes.tables.parse import TextColumn
 from prrt_outcomes.tables.parse_dates import EXCEL, ISO_FORMAT, TextFormat, has_short_year, lacks_day
 from prrt_outcomes.tables.places import CellPlaces, repeat_text
 from prrt_outcomes.tables.schema import Field

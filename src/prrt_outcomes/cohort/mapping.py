@@ -8,27 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prrt_outcomes.cohort.cells import (
-    choose_format,
-    choose_places,
-    coalesce_texts,
-    fill_default,
-    format_cell,
-    format_scalar,
-    known_texts,
-    pad_digits,
-    read_boxes,
-    translate_texts,
-)
+from prrt_outcomes.cohort import cells, rows
 from prrt_outcomes.cohort.reshape import Reshaped
-from prrt_outcomes.cohort.rows import (
-    check_twice,
-    choose_rows,
-    describe_nearest,
-    find_empty_rows,
-    tell_no_column,
-    tell_unmatched,
-)
 from prrt_outcomes.cohort.sources.raw_table import RawTable
 from prrt_outcomes.cohort.vocabulary import Words, prefer_words, read_words
 from prrt_outcomes.errors import Problem, nearest_name, suggest, tell, tell_setting
@@ -65,7 +46,7 @@ def map_table(
     """
     raw = reshaped.raw
     problems = check_mapping(table, source, fields) + check_columns(table, reshaped, source, fields)
-    kept, lost, row_problems = choose_rows(table, raw, source, f"tables.{table}")
+    kept, lost, row_problems = rows.choose_rows(table, raw, source, f"tables.{table}")
     lost.update(raw.lost, unpivot=reshaped.n_lost)
     columns: dict[str, TextColumn] = {}
     used: set[str] = {*source.filter, *source.exclude, *source.not_empty, *source.ignore}
@@ -73,7 +54,7 @@ def map_table(
     for field in fields:
         boxes = source.first_of.get(field.name, {})
         if boxes and all(name in raw.columns for name in boxes):
-            columns[field.name], told = read_boxes(table, raw, kept, source, field.name)
+            columns[field.name], told = cells.read_boxes(table, raw, kept, source, field.name)
             problems += told
             used |= set(boxes)
             continue
@@ -88,12 +69,12 @@ def map_table(
                 problems += check_values(table, source, field.name, found)
     problems += tell_unread(table, reshaped, source, fields, used)
     units = {
-        ours: known_texts(raw.columns[theirs].take(pa.array(kept)), source.missing)
+        ours: cells.known_texts(raw.columns[theirs].take(pa.array(kept)), source.missing)
         for ours, theirs in source.unit_columns.items()
         if ours in columns and theirs in raw.columns
     }
     lines = raw.lines[kept]
-    is_empty = find_empty_rows(table, columns, source)
+    is_empty = rows.find_empty_rows(table, columns, source)
     if is_empty is not None and is_empty.any():
         filled = np.flatnonzero(~is_empty)
         lost["empty rows"] = int(is_empty.sum())
@@ -110,32 +91,31 @@ def _read_column(
 ) -> tuple[TextColumn, tuple[str, ...], pa.Array | None] | None:
     """Text of one of our columns, the names it was read from, and the distinct texts that ``values`` met."""
     raw, name = reshaped.raw, field.name
-    text_format = choose_format(source, name, raw.day_zero)
+    text_format = cells.choose_format(source, name, raw.day_zero)
     if name in source.constants:
-        return _repeat(format_scalar(source.constants[name]), raw.n_rows), (), None
+        return _repeat(cells.format_scalar(source.constants[name]), raw.n_rows), (), None
     if name in source.columns and source.columns[name] is None:
         return _number_rows(reshaped, field, prefix), (), None
     names = find_names(raw, source, name)
     if not names:
         return None
-    cells = [raw.columns[n] for n in names] if len(names) > 1 else [raw.encode(names[0])]
-    cells = prefer_words(field, cells, source, words)
-    texts, written = coalesce_texts(cells, source.missing)
+    found = [raw.columns[n] for n in names] if len(names) > 1 else [raw.encode(names[0])]
+    texts, written = cells.coalesce_texts(prefer_words(field, found, source, words), source.missing)
     is_elsewhere = any(name in raw.places for name in names)
-    places = choose_places(raw, names, source.missing) if is_elsewhere else None
-    found = None
+    places = cells.choose_places(raw, names, source.missing) if is_elsewhere else None
+    met = None
     if name in source.values:
-        texts, found = translate_texts(texts, written, source, field)
-    return TextColumn(texts, written, text_format, places), names, found
+        texts, met = cells.translate_texts(texts, written, source, field)
+    return TextColumn(texts, written, text_format, places), names, met
 
 
 def _complete(column: TextColumn, source: TableSource, field: Field) -> TextColumn:
     texts = column.texts
     if field.name in source.default:
-        value = format_cell(source.default[field.name], field, source)
-        texts = fill_default(texts, column.written, value)
+        value = cells.format_cell(source.default[field.name], field, source)
+        texts = cells.fill_default(texts, column.written, value)
     if field.name in source.pad:
-        texts = pad_digits(texts, source.pad[field.name])
+        texts = cells.pad_digits(texts, source.pad[field.name])
     return column if texts is column.texts else replace(column, texts=texts)
 
 
@@ -203,7 +183,7 @@ def check_columns(
     problems = [
         tell("differs_within_pivot", table, 1, name, ours=ours)
         if name in reshaped.dropped
-        else tell_no_column(table, name, found, ours)
+        else rows.tell_no_column(table, name, found, ours)
         for name, ours in asked
         if name in reshaped.dropped or name not in raw.columns
     ]
@@ -213,7 +193,7 @@ def check_columns(
         if any(name in known for known in given):
             continue
         if field.required and field.key_default is None:
-            nearest = describe_nearest(name, found, "Then map it under columns in study.yaml. ")
+            nearest = rows.describe_nearest(name, found, "Then map it under columns in study.yaml. ")
             named = {"description": field.description, "expected": nearest}
             problems.append(tell("required_column", table, 1, name, **named))
         if name in raw.columns:
@@ -267,4 +247,4 @@ def check_values(table: str, source: TableSource, ours: str, found: pa.Array) ->
     problems = [tell_setting("among_missing", place, key) for key in keys if clean_text(key) in missing]
     empty_stays = source.values[ours].get("", "") is None
     told = [key for key in keys if clean_text(key) not in missing and not (empty_stays and key == "")]
-    return problems + check_twice(place, keys) + tell_unmatched(place, told, pc.drop_null(found))
+    return problems + rows.check_twice(place, keys) + rows.tell_unmatched(place, told, pc.drop_null(found))

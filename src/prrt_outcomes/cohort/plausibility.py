@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from prrt_outcomes.cohort.chronology import DATED_ROWS, OF_PATIENTS, compute_column_range
 from prrt_outcomes.errors import Problem, describe_fault, tell
@@ -16,7 +15,7 @@ from prrt_outcomes.laboratory import convert_units_to_si
 from prrt_outcomes.study.model import OUTCOME_TABLES
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.parse import CellFaults, find_faults
-from prrt_outcomes.tables.schema import load_schema
+from prrt_outcomes.tables.schema import load_schema, read_data
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 TIMED_TYPES = ("date", "partial")
@@ -27,8 +26,7 @@ PARTS = ("columns", "lookups", "rules")
 @cache
 def load_rules() -> dict:
     """The rules of `data_schema/plausibility.yaml`, those of the order of two dates written out as expressions."""
-    text = (find_home() / "data_schema" / "plausibility.yaml").read_text(encoding="utf-8")
-    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found = read_data(find_home() / "data_schema" / "plausibility.yaml")
     for rule in found["rules"]:
         rule.setdefault("severity", "warning")
         for word, sign, own, other in (("before", "<", "to", "from"), ("after", ">", "from", "to")):

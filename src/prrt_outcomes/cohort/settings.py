@@ -31,7 +31,9 @@ def check_settings(study: Study) -> tuple[Problem, ...]:
     from prrt_outcomes.cohort.vocabulary import check_vocabulary
 
     named = (*check_vocabulary(study.vocabulary), *check_names(study))
-    return (*named, *_check_doubts(study))
+    doubts = () if study.confirmed else study.doubts
+    waiting = (tell_setting("not_confirmed", f"doubts.{i}", doubt) for i, doubt in enumerate(doubts))
+    return (*named, *waiting)
 
 
 def add_lines(problems: Sequence[Problem], study_file: Path) -> tuple[Problem, ...]:
@@ -136,10 +138,3 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
             what = f"the {len(complete)} patients with all covariates known have one value of {name}"
         problems.append(tell_setting("model_leaves_out", place, value, what=what, expected=expected))
     return problems
-
-
-def _check_doubts(study: Study) -> list[Problem]:
-    return [
-        tell_setting("not_confirmed", f"doubts.{i}", doubt)
-        for i, doubt in enumerate(() if study.confirmed else study.doubts)
-    ]

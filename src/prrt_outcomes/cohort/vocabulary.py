@@ -12,14 +12,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from prrt_outcomes.errors import Problem, count_words, suggest, tell, tell_setting
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.study.vocabulary import Vocabulary
 from prrt_outcomes.tables.parse import TextColumn
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import Field, load_schema, read_data
 
 MOST_SHOWN = 12
 COLUMNS = {"tumour_type": "patients", "grade": "patients", "radiopharmaceutical": "cycles", "term_group": ""}
@@ -34,8 +33,7 @@ Words = Mapping[str, Mapping[str, Any]]
 @cache
 def load_vocabulary() -> Words:
     """The words of `data_schema/vocabulary.yaml` by column, with the folded text of each name and its code."""
-    text = (find_home() / "data_schema" / "vocabulary.yaml").read_text(encoding="utf-8")
-    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found = read_data(find_home() / "data_schema" / "vocabulary.yaml")
     for words in found.values():
         words["names"] = {fold(name): code for code, names in words["names"].items() for name in names}
     return found

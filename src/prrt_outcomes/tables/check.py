@@ -7,22 +7,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from prrt_outcomes.tables import schema
 from prrt_outcomes.tables.parse import CellFaults, find_faults, find_true, list_cells
-from prrt_outcomes.tables.schema import (
-    MISSING_WORDS,
-    Field,
-    advise_values,
-    format_values,
-    guess_code,
-    load_schema,
-)
 
 NO_CODE = "not in the list of codes"
 GROUP_COLUMNS = ("centre_id",)
 
 
 def check_values(
-    fields: Sequence[Field],
+    fields: Sequence[schema.Field],
     frame: pd.DataFrame,
     failed: Mapping[str, np.ndarray],
     written: Mapping[str, pa.Array],
@@ -48,7 +41,7 @@ def check_values(
 
 
 def _apply_rules(
-    field: Field, values: pd.Series, failed: np.ndarray | None
+    field: schema.Field, values: pd.Series, failed: np.ndarray | None
 ) -> Iterator[tuple[Any, str, str, str]]:
     """For each rule of a column the cells that break it, what is wrong, what is expected, and how severe that is."""
     low, high = _bounds(field)
@@ -71,29 +64,31 @@ def _apply_rules(
         yield is_odd & is_allowed, "implausible", _range(field, *field.plausible), "warning"
 
 
-def _describe_needed(field: Field) -> str:
-    empty = format_values(field.name, {"": "..."})
+def _describe_needed(field: schema.Field) -> str:
+    empty = schema.format_values(field.name, {"": "..."})
     code = f"; where an empty cell means a code: {empty} in study.yaml" if field.codes else ""
     return f"a value: {field.description}{code}"
 
 
-def find_empty(field: Field, frame: pd.DataFrame) -> list[CellFaults]:
+def find_empty(field: schema.Field, frame: pd.DataFrame) -> list[CellFaults]:
     """The cells of a column that is to be filled and is not."""
     return find_faults(frame, field.name, frame[field.name].isna(), "empty", _describe_needed(field))
 
 
-def _find_missing_words(field: Field, values: pd.Series) -> list[CellFaults]:
+def _find_missing_words(field: schema.Field, values: pd.Series) -> list[CellFaults]:
     """Texts such as NA in a column of free text: taken as they stand, yet hardly meant so."""
     if field.type != "string":
         return []
     codes, unique = pd.factorize(values)
-    is_word = np.array([text.strip().lower() in MISSING_WORDS for text in unique] + [False], dtype=bool)
+    is_word = np.array(
+        [text.strip().lower() in schema.MISSING_WORDS for text in unique] + [False], dtype=bool
+    )
     expected = "nothing where it is missing, or the text listed under missing in study.yaml"
     problem = "looks like a missing value"
     return find_faults(values.to_frame(), field.name, is_word[codes], problem, expected, "warning")
 
 
-def _bounds(field: Field) -> tuple:
+def _bounds(field: schema.Field) -> tuple:
     """Bounds in the type of the column; ISO texts of partial dates compare in the order of time."""
     if field.type == "date" and field.minimum is not None:
         return pd.Timestamp(str(field.minimum)), pd.Timestamp(str(field.maximum))
@@ -102,20 +97,20 @@ def _bounds(field: Field) -> tuple:
     return field.minimum, field.maximum
 
 
-def _range(field: Field, low: float | str | None, high: float | str | None) -> str:
+def _range(field: schema.Field, low: float | str | None, high: float | str | None) -> str:
     unit = f" {field.unit}" if field.unit else ""
     low, high = (b if b is None or isinstance(b, str) else f"{b:.10g}" for b in (low, high))
     return f"at least {low}{unit}" if high is None else f"{low} to {high}{unit}"
 
 
-def _suggest_codes(field: Field, found: Sequence[str]) -> list[str]:
+def _suggest_codes(field: schema.Field, found: Sequence[str]) -> list[str]:
     """Allowed codes for each cell, led by the one that was probably meant, and what to do if it means missing."""
-    advice = advise_values(field, found)
+    advice = schema.advise_values(field, found)
     wanted = {}
     for value in set(found):
-        near = guess_code(field, value)
+        near = schema.guess_code(field, value)
         wanted[value] = f"did you mean {near}? {advice}" if near else advice
-        if value.strip().lower() in MISSING_WORDS:
+        if value.strip().lower() in schema.MISSING_WORDS:
             wanted[value] += f"; list {value.strip()} under missing in study.yaml if it means missing"
     return [wanted[value] for value in found]
 
@@ -137,7 +132,7 @@ def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.nd
 
     labels : table, or table and file, of each row, shape (n,); told where it differs from the table
     """
-    key = list(load_schema(table).key)
+    key = list(schema.load_schema(table).key)
     whole = frame[key].dropna()
     if not _has_repeated(whole):
         return []
@@ -150,7 +145,7 @@ def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.nd
         f"row {line}" + (f" of {label}" if label != table else "")
         for line, label in zip(lines[firsts].tolist(), labels[firsts].tolist(), strict=True)
     ]
-    numbered = [name for name in key if load_schema(table).field(name).type == "integer"]
+    numbered = [name for name in key if schema.load_schema(table).field(name).type == "integer"]
     line = f"columns: {{{numbered[0]}: null}}" if numbered else ""  # a number for every row
     hint = f"; where both are right, number the rows in study.yaml: {line}" if numbered else ""
     expected = [f"one row for each {', '.join(key)}; the same is in {place}{hint}" for place in places]

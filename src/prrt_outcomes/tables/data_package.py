@@ -4,9 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from prrt_outcomes.tables.schema import load_schema, schema_path
+from prrt_outcomes.tables.schema import load_schema, read_data, schema_path
 
 PACKAGE_FILE = "datapackage.json"
 # Types of Table Schema for the types of `extra_columns`.
@@ -50,8 +48,7 @@ def build_data_package(
 def _describe_columns(
     table: str, columns: Sequence[str], tables: Sequence[str], extra_columns: Mapping[str, str]
 ) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    raw = yaml.load(schema_path(table).read_text(encoding="utf-8"), Loader=loader)
+    raw = read_data(schema_path(table))
     known = {field["name"]: field for field in raw["fields"]}
     kinds = {name: EXTRA_TYPES.get(kind, kind) for name, kind in extra_columns.items()}
     extra = {name: {"name": name, "type": kind, "title": name} for name, kind in kinds.items()}

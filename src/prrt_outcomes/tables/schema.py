@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,6 +19,11 @@ MISSING_WORDS = frozenset(
 )
 MOST_SHOWN = 12
 TRUTH = {"true": ("yes", "y", "present", "positive"), "false": ("no", "n", "absent", "negative")}
+
+
+def read_data(path: Path) -> Any:
+    """Read a YAML file that comes with the package, by the parser in C where there is one."""
+    return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,7 @@ def schema_path(name: str) -> Path:
 def load_schema(name: str) -> TableSchema:
     """Return the schema of one table; raises KeyError when `data_schema/` holds no table of that name."""
     path = schema_path(name)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    raw = read_data(path)
     keys = tuple(
         ForeignKey(tuple(k["fields"]), k["reference"]["resource"], tuple(k["reference"]["fields"]))
         for k in raw.get("foreignKeys", [])

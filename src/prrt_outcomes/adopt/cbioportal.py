@@ -20,9 +20,7 @@ def plan_cbioportal(paths: Sequence[Path]) -> StudyPlan:
 
     Raises InputError when there is no clinical file of patients.
     """
-    files = [
-        file for path in paths for file in (sorted(path.glob("*clinical*.txt")) if path.is_dir() else [path])
-    ]
+    files = [file for p in paths for file in (sorted(p.glob("*clinical*.txt")) if p.is_dir() else [p])]
     sheets = {file: _read(file) for file in files}
     columns = {file: sheet.layout.columns for file, sheet in sheets.items()}
     patients = next((f for f in files if "patient" in f.name and "PATIENT_ID" in columns[f]), None)

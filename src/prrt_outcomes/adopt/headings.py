@@ -118,9 +118,7 @@ def _find_phrases(text: str) -> dict[str, int]:
 def find_analyte(name: str) -> tuple[str, str] | None:
     """Analyte of a heading, and the rest of the heading; None where it names none."""
     text = f" {fold(name)} "
-    named = [
-        (len(p), a, p) for a, phrases in load_words()["analytes"].items() for p in phrases if f" {p} " in text
-    ]
+    named = [(len(p), a, p) for a, b in load_words()["analytes"].items() for p in b if f" {p} " in text]
     if not named:
         return None
     _, analyte, phrase = max(named, key=lambda found: found[0])
@@ -215,17 +213,13 @@ def find_radiopharmaceutical(text: str) -> str | None:
     found = NUCLIDE.search(text)
     symbol = (found[1] or found[4]).lower() if found else ""
     named = [symbol] if symbol else [token for token in tokens if len(token) > SHORT or len(tokens) == 1]
-    nuclide = next(
-        (key for key, names in words["nuclides"].items() if set(map(fold, names)) & set(named)), None
-    )
+    nuclide = next((key for key, n in words["nuclides"].items() if set(map(fold, n)) & set(named)), None)
     brands = {code.partition("-")[0] for name, code in words["names"].items() if name in tokens}
     nuclide = nuclide or next(iter(brands), None)
     if nuclide is None:
         return None
     joined = "".join(tokens)
-    ligand = next(
-        (key for key, names in words["ligands"].items() if any(n in joined for n in names if len(n) > 3)), ""
-    )
+    ligand = next((k for k, a in words["ligands"].items() if any(n in joined for n in a if len(n) > 3)), "")
     return f"{nuclide}-{ligand}" if ligand else nuclide
 
 

@@ -75,9 +75,7 @@ def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame)
     for part in parts:
         rows = cycles[cycles["column"] == part.column]
         again = cycles.duplicated(["person_id", "drug_exposure_start_date", "agent"])[rows.index]
-        texts = [
-            text for text in rows[DOSE_UNIT].unique() if (rows.loc[rows[DOSE_UNIT] == text, DOSE] != "").any()
-        ]
+        texts = [t for t in rows[DOSE_UNIT].unique() if (rows.loc[rows[DOSE_UNIT] == t, DOSE] != "").any()]
         codes = omop.find_codes(texts, "unit", is_id=False)
         units = {text: code.value for text, code in codes.items() if code.column == "activity_gbq"}
         found = rows[DOSE_UNIT].map(units).fillna("")
@@ -154,9 +152,7 @@ def _find_units(omop: OmopMapping, texts: Iterable[str], *, is_id: bool) -> dict
     texts = list(texts)
     codes = omop.find_codes(texts, "unit", is_id=is_id)
     concepts = omop.look_up(texts) if is_id else {}
-    written = {
-        text: concepts[text].code if text in concepts else text for text in texts if text not in NO_CONCEPT
-    }
+    written = {t: concepts[t].code if t in concepts else t for t in texts if t not in NO_CONCEPT}
     ours = {text: code.value for text, code in codes.items() if code.column == "unit"}
     return {text: ours.get(text, unit) for text, unit in written.items() if unit}
 

@@ -111,6 +111,4 @@ class StudyPlan:
         """All files that the mappings read, each once, in order; those of joins among them."""
         sources = [source for own in self.tables.values() for source in own]
         joined = [[join["file"] for join in source.settings.get("join", ())] for source in sources]
-        return list(
-            dict.fromkeys(f for s, more in zip(sources, joined, strict=True) for f in (s.file, *more))
-        )
+        return list(dict.fromkeys(f for s, m in zip(sources, joined, strict=True) for f in (s.file, *m)))

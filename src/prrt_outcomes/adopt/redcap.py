@@ -120,10 +120,7 @@ def read_dictionary(path: Path, exported: Container[str] = ()) -> list[Dictionar
     """
     grid = read_grids(path)[0]
     header = [clean(cell).lower().strip('"') for cell in grid.rows[0]]
-    places = {
-        key: next((header.index(name) for name in names if name in header), None)
-        for key, names in NAMES.items()
-    }
+    places = {key: next((header.index(n) for n in a if n in header), None) for key, a in NAMES.items()}
     absent = [NAMES[key][0] for key in ("name", "form", "kind") if places[key] is None]
     if absent:
         shown = ", ".join(header[:6])

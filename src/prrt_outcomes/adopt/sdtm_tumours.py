@@ -122,21 +122,15 @@ def _list_sizes(results: DataSet, identified: Sequence[DataSet]) -> list[tuple[s
 
 
 def _list_nodes(identified: Sequence[DataSet]) -> list[str]:
-    return sorted(
-        {text for data in identified for text in data.frame.get("TULOC", ()) if "NODE" in text.upper()}
-    )
+    return sorted({t for data in identified for t in data.frame.get("TULOC", ()) if "NODE" in t.upper()})
 
 
 def _list_states(results: DataSet, code: str) -> tuple[str, dict[str, tuple[str, list[str]]]]:
     """Variable of the size, and for each state of a lesion the variable and texts that say it."""
     number = "TRSTRESN" if results.is_filled("TRSTRESN") else "TRSTRESC"
     rows = results.frame[results.frame["TRTESTCD"] == code]
-    texts = {
-        name: list(rows[name].unique()) for name in (number, "TRSTAT", "TRORRES", "TRSTRESC") if name in rows
-    }
-    small = {
-        name: [t for t in texts.get(name, ()) if "too small" in t.lower()] for name in ("TRORRES", "TRSTRESC")
-    }
+    texts = {n: list(rows[n].unique()) for n in (number, "TRSTAT", "TRORRES", "TRSTRESC") if n in rows}
+    small = {n: [t for t in texts.get(n, ()) if "too small" in t.lower()] for n in ("TRORRES", "TRSTRESC")}
     name = max(small, key=lambda name: len(small[name]))
     found = {
         "absent": (number, [text for text in texts[number] if pd.to_numeric(text, errors="coerce") == 0]),
@@ -172,9 +166,7 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
             more = {"TUEVALID": [""]} if part == "EVAL" and len(parts) > 1 else {}
             prefix = OWN if part == "EVAL" else ""
             settings: dict[str, Any] = {"prefix": prefix, "filter": chosen | more}
-            reading.join(
-                tumours, own[part], columns, **{name: value for name, value in settings.items() if value}
-            )
+            reading.join(tumours, own[part], columns, **{name: v for name, v in settings.items() if v})
 
 
 def _of_tumours(*names: str) -> tuple[str, ...]:

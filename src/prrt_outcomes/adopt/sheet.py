@@ -53,21 +53,15 @@ class Sheet:
         ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
         return len(set(ids)) == len(ids) and not self.layout.repeats
 
-    def take(self, target: str) -> Column | None:
-        """Column of a target, noted as used."""
-        column = self.placed.get(target)
-        if column is not None:
-            self.used.add(column.name)
-        return column
-
     def start_source(self, columns: Iterable[Column], coding: Coding) -> SourcePlan:
         """A mapping of this sheet with the patients, the formats of some dates and the decimal mark."""
         source = self.layout.start_source()
         dates = find_dates(columns, self.layout.columns.values())
         source.settings |= dates.settings
         coding.doubt(dates.doubt)
-        identity = self.take("patient_id")
+        identity = self.id_column
         if identity is not None:
+            self.used.add(identity.name)
             source.add_column("patient_id", identity.name, identity.describe_filled())
             if coding.width and any(
                 len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled

@@ -59,9 +59,7 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
         if not sheet.is_wide:
             _plan_events(sheet, coding)
         plan_labs(sheet, main, coding)
-    columns = {
-        name for source in plan.tables.get("follow_up", ()) for name in source.settings.get("columns", {})
-    }
+    columns = {name for s in plan.tables.get("follow_up", ()) for name in s.settings.get("columns", {})}
     has_progression = "progression_date" in columns or "assessments" in plan.tables
     plan.settings["endpoints"] = ["pfs", "os", "ttp"] if has_progression else ["os"]
 

@@ -70,9 +70,7 @@ def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
         plan.doubts.append(f"{name} (line {lines} of {cases[0].table}) stays as it is")
     if found:
         plan.settings["accepted_problems"] = list(found)
-    undated = [
-        problem for problem in problems if problem.problem == describe_fault("undated_death", expected="")[0]
-    ]
+    undated = [p for p in problems if p.problem == describe_fault("undated_death", expected="")[0]]
     if undated:
         lines = ", ".join(str(problem.row) for problem in undated[:MOST_SHOWN])
         more = " ..." if len(undated) > MOST_SHOWN else ""

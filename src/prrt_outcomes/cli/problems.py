@@ -78,6 +78,4 @@ def _printable(text: str) -> str:
 def align_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Lines of a table whose cells are padded to columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -50,9 +50,7 @@ class PlacedRows:
 
     def take(self, positions: np.ndarray) -> "PlacedRows":
         """Some of the rows."""
-        cells = {
-            name: (at[0][positions], at[1][positions], at[2][positions]) for name, at in self.cells.items()
-        }
+        cells = {n: (at[0][positions], at[1][positions], at[2][positions]) for n, at in self.cells.items()}
         frame = self.frame.iloc[positions].reset_index(drop=True)
         return PlacedRows(frame, self.labels[positions], self.lines[positions], cells)
 
@@ -91,9 +89,7 @@ def merge_rows(table: str, rows: PlacedRows, other: PlacedRows) -> tuple[PlacedR
         is_other = both[_differ(old.iloc[both], new.iloc[both])]
         if len(is_other):
             kept, at = list_cells(rows.frame[name], target[is_other]), origin[is_other]
-            stands = zip(
-                kept, *(place[target[is_other]].tolist() for place in rows.place_of(name)), strict=True
-            )
+            stands = zip(kept, *(p[target[is_other]].tolist() for p in rows.place_of(name)), strict=True)
             expected = [
                 f"one value: {value} stands in {label}, row {line}, column {column}"
                 for value, label, line, column in stands

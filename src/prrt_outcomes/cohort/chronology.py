@@ -57,9 +57,7 @@ def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
     """What is known of each patient from the tables that were read."""
     empty = {name: empty_table(name) for name in OF_PATIENTS}
     frames = {name: tables[name].frame if name in tables else empty[name] for name in OF_PATIENTS}
-    patients, follow_up = (
-        frame.drop_duplicates("patient_id").set_index("patient_id") for frame in frames.values()
-    )
+    patients, follow_up = (f.drop_duplicates("patient_id").set_index("patient_id") for f in frames.values())
     dates = follow_up["death_date"].fillna(follow_up["last_contact_date"])
     latest = compute_date_range(dates)[1]
     if study.data_cutoff is not None:

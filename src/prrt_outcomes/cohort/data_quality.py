@@ -42,10 +42,7 @@ def summarise_data_quality(cohort: CohortResult) -> pd.DataFrame:
 
 def _code_texts(cohort: CohortResult) -> dict[str, CohortTable]:
     """The tables as they were read, with repeated texts as categories, which are counted faster."""
-    return {
-        name: replace(table, frame=put_columns(table.frame, table.coded))
-        for name, table in cohort.read.items()
-    }
+    return {name: replace(t, frame=put_columns(t.frame, t.coded)) for name, t in cohort.read.items()}
 
 
 def list_columns(frame: pd.DataFrame) -> list[str]:

@@ -66,9 +66,7 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Re
             for name in dict.fromkeys(wanted)
             if name not in held.columns
         ]
-        lacking += [
-            tell_setting("join_takes_name", place, name) for name in join.added if name in raw.columns
-        ]
+        lacking += [tell_setting("join_takes_name", place, n) for n in join.added if n in raw.columns]
         problems += lacking
         if lacking:
             continue

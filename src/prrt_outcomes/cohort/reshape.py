@@ -208,9 +208,7 @@ def _match_columns(
             tuple(str(int(hit[part])) if len(part) == 1 else hit[part] for part in order): column
             for column, hit in hits.items()
         }
-    problems = [
-        _tell_lacking(table, unpivot.patterns[name], columns) for name, hits in matched.items() if not hits
-    ]
+    problems = [_tell_lacking(table, unpivot.patterns[n], columns) for n, hits in matched.items() if not hits]
     position = {column: i for i, column in enumerate(columns)}
     first: dict[tuple[str, ...], int] = {}
     for name in unpivot.columns:

@@ -103,9 +103,7 @@ def find_empty_rows(table: str, columns: Mapping[str, TextColumn], source: Table
     A constant fills nothing. Returns None where the table has no such columns, or the file none of them.
     """
     telling = [name for name in load_schema(table).empty_without if name not in source.constants]
-    nulls = [
-        columns[name].texts.is_null().to_numpy(zero_copy_only=False) for name in telling if name in columns
-    ]
+    nulls = [columns[n].texts.is_null().to_numpy(zero_copy_only=False) for n in telling if n in columns]
     return np.logical_and.reduce(nulls) if nulls else None
 
 

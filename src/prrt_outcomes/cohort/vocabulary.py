@@ -45,10 +45,7 @@ def extend_vocabulary(own: Vocabulary) -> Words:
     for column, known in load_vocabulary().items():
         added = getattr(own, column).model_dump()
         added["names"] = {fold(name): code for code, names in added["names"].items() for name in names}
-        extended[column] = {
-            **known,
-            **{section: _extend(known[section], own) for section, own in added.items()},
-        }
+        extended[column] = {**known, **{s: _extend(known[s], own) for s, own in added.items()}}
     return extended
 
 
@@ -79,10 +76,7 @@ def check_vocabulary(own: Vocabulary) -> Iterator[Problem]:
         counts = Counter(name for names in words["names"].values() for name in {*map(fold, names)})
         for name in (name for name, n in counts.items() if n > 1):
             yield tell_setting("text_of_two_codes", f"{place}.names", name)
-        single = [
-            *words.get("passed_over", ()),
-            *(w for own in words.get("ligands", {}).values() for w in own),
-        ]
+        single = [*words.get("passed_over", ()), *(w for o in words.get("ligands", {}).values() for w in o)]
         for word in (word for word in single if " " in fold(word)):
             yield tell_setting("several_words", f"{place}.ligands", word)
 
@@ -141,9 +135,7 @@ def derive_term_group(events: pd.DataFrame, words: Words) -> pd.DataFrame:
     myeloid, beside = "|".join(own["myeloid"]), "|".join((*own["myeloid"], *own["beside"]))
     pattern = re.compile(rf"(?:(?:{beside}) )*(?:{myeloid})(?: (?:{beside}))*")
     codes, terms = pd.factorize(events["term"])
-    found = [
-        own["names"].get(text, MYELOID if pattern.fullmatch(text) else OTHER) for text in map(fold, terms)
-    ]
+    found = [own["names"].get(t, MYELOID if pattern.fullmatch(t) else OTHER) for t in map(fold, terms)]
     return events.assign(term_group=pd.array(found, "string").take(codes, allow_fill=True))
 
 

@@ -77,14 +77,10 @@ class CriterionDefinition(base.Section):
         return self
 
 
-def _tell_apart(entry: object) -> str:
-    """A criterion in `criteria` is a name, or else a definition; faults are then those of the right one."""
-    return "name" if isinstance(entry, str) else "CriterionDefinition"
-
-
 CriterionEntry = Annotated[
     Annotated[base.Name, Tag("name")] | Annotated[CriterionDefinition, Tag("CriterionDefinition")],
-    Discriminator(_tell_apart),
+    # a name, or else a definition: faults are then those of the right one
+    Discriminator(lambda entry: "name" if isinstance(entry, str) else "CriterionDefinition"),
 ]
 
 

@@ -112,9 +112,7 @@ def _find_fault_of_text(node: yaml.Node) -> str:
     text = node.value if isinstance(node, yaml.ScalarNode) else ""
     if len(text) > LONGEST_TEXT:
         return f"a text of {len(text)} characters, more than {LONGEST_TEXT}"
-    odd = next(
-        (sign for sign in text if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n"), ""
-    )
+    odd = next((s for s in text if unicodedata.category(s) in ("Cc", "Cs") and s not in "\t\n"), "")
     return f"holds U+{ord(odd):04X}, a sign that stands for no letter" if odd else ""
 
 

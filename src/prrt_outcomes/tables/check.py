@@ -80,9 +80,7 @@ def _find_missing_words(field: schema.Field, values: pd.Series) -> list[CellFaul
     if field.type != "string":
         return []
     codes, unique = pd.factorize(values)
-    is_word = np.array(
-        [text.strip().lower() in schema.MISSING_WORDS for text in unique] + [False], dtype=bool
-    )
+    is_word = np.array([t.strip().lower() in schema.MISSING_WORDS for t in unique] + [False], dtype=bool)
     expected = "nothing where it is missing, or the text listed under missing in study.yaml"
     problem = "looks like a missing value"
     return find_faults(values.to_frame(), field.name, is_word[codes], problem, expected, "warning")

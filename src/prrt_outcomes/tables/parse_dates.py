@@ -153,9 +153,7 @@ FORMS: dict[str, dict[str, list[str]]] = yaml.safe_load(
 def find_date_formats(text: str, *kinds: str) -> tuple[str, ...]:
     """Formats of these kinds of `date_forms.yaml` that read a text, several where day and month may be either."""
     shapes = (shape for kind in kinds for shape in FORMS[kind].items())
-    return tuple(
-        form for shape, forms in shapes if re.fullmatch(shape, text) for form in forms if _reads(form, text)
-    )
+    return tuple(f for shape, forms in shapes if re.fullmatch(shape, text) for f in forms if _reads(f, text))
 
 
 def _reads(form: str, text: str) -> bool:

@@ -4,6 +4,7 @@ import bz2
 import lzma
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def _read(bound: raw_table.Bound) -> pd.DataFrame:
         data = bound.path.read_bytes()
         if data[:3] in COMPRESSIONS:
             data = raw_table.unpack(bound, data, COMPRESSIONS[data[:3]])
-        compact = {name: _limit(bound, name) for name in COMPACT}
+        compact = {name: partial(_write_out, bound, name) for name in COMPACT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classes of columns that are read as the numbers they are
             parsed = rdata.parser.parse_data(
@@ -74,15 +75,11 @@ def _read(bound: raw_table.Bound) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def _limit(bound: raw_table.Bound, name: bytes) -> Any:
-    """What writes out a sequence that the file holds as its ends, refused where it is out of proportion."""
-
-    def write_out(state: Any) -> Any:
-        n = int(state.value[0])
-        bound.check(raw_table.CELL_BYTES * n, f"{n} numbers")
-        return rdata.parser.DEFAULT_ALTREP_MAP[name](state)
-
-    return write_out
+def _write_out(bound: raw_table.Bound, name: bytes, state: Any) -> Any:
+    """Write out a sequence that the file holds as its ends, refused where it is out of proportion."""
+    n = int(state.value[0])
+    bound.check(raw_table.CELL_BYTES * n, f"{n} numbers")
+    return rdata.parser.DEFAULT_ALTREP_MAP[name](state)
 
 
 def _is_nested(column: pd.Series) -> bool:
@@ -91,9 +88,7 @@ def _is_nested(column: pd.Series) -> bool:
 
 def _find_sheets(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Tables in the cells of the first column that holds any, by the first column of texts."""
-    texts = [
-        name for name in frame if pd.api.types.is_string_dtype(frame[name]) and not _is_nested(frame[name])
-    ]
+    texts = [n for n in frame if pd.api.types.is_string_dtype(frame[n]) and not _is_nested(frame[n])]
     for name in frame if texts else ():
         if len(frame) and frame[name].map(lambda cell: isinstance(cell, pd.DataFrame)).all():
             tables = (table.reset_index(drop=True) for table in frame[name])

@@ -37,8 +37,9 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> raw_table.So
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             result = _read_sheet(book, bound)
-            uncomputed = _find_uncomputed(path, table, source) if _holds_formulas(path) else []
-            return raw_table.SourceResult(result.raw, (*result.problems, *uncomputed))
+            return raw_table.SourceResult(
+                result.raw, (*result.problems, *_find_uncomputed(path, table, source))
+            )
     except raw_table.RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
@@ -67,9 +68,7 @@ def _read_sheet(book: Workbook, bound: raw_table.Bound) -> raw_table.SourceResul
             with sheet._get_source() as xml:  # a read-only sheet lists no merged cells
                 ranges = [range_boundaries(ref.decode()) for ref in MERGED.findall(xml.read())]
             # line and column, counted from 1, of the cells that go on from the cell to their left
-            merged = {
-                (top, column) for left, top, right, _ in ranges for column in range(left + 1, right + 1)
-            }
+            merged = {(top, c) for left, top, right, _ in ranges for c in range(left + 1, right + 1)}
         width = max(len(by_line[line]) for line in lines)
         padded = [by_line[line] + [""] * (width - len(by_line[line])) for line in lines]
         header_line = lines[-1]
@@ -107,18 +106,15 @@ def check_merged_cells(bound: raw_table.Bound) -> None:
                 bound.check(raw_table.CELL_BYTES * area, f"{area} merged cells")
 
 
-def _holds_formulas(path: Path) -> bool:
-    """Whether any sheet holds a formula, by a look at its XML: a second reading only where it is needed."""
-    with zipfile.ZipFile(path) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        return any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets)
-
-
 def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem]:
     """List formulas that a program wrote and no spreadsheet has computed: they would be read as missing."""
-    values, formulas = (
-        openpyxl.load_workbook(path, read_only=True, data_only=data_only) for data_only in (True, False)
-    )
+    with zipfile.ZipFile(
+        path
+    ) as archive:  # a look at the XML; a second reading only where there is a formula
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        if not any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets):
+            return []
+    values, formulas = (openpyxl.load_workbook(path, read_only=True, data_only=d) for d in (True, False))
     first, last = min(source.header_lines, default=1), source.last_row or MOST_LINES
     try:
         name = source.sheet or values.sheetnames[0]

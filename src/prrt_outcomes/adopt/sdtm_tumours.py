@@ -150,7 +150,7 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
             frame = frame[frame["TUTESTCD"] == "TUMIDENT"]
         columns = [name for name in PLACES if name in frame]
         if not frame.duplicated(list(keys.values())).any():
-            reading.join(tumours, keys, columns, **({"filter": chosen} if chosen else {}))
+            reading.join(tumours, keys, columns, "", **({"filter": chosen} if chosen else {}))
             continue
         parts = {
             part: frame for part in ("EVALID", "EVAL") if f"TU{part}" in frame and f"TR{part}" in reading.rows

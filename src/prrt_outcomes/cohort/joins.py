@@ -81,7 +81,8 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Re
             marked = {n: pc.replace_substring_regex(right.columns[n], pattern, form) for n in join.columns}
             right = replace(right, columns={**right.columns, **marked})
         sides = ((raw, join.keys), (right, join.keys.values()))
-        keys = [_gather_keys(side, list(names), source, join) for side, names in sides]
+        ours_of, theirs_of = (_gather_keys(side, list(names), source, join) for side, names in sides)
+        keys = (ours_of, theirs_of)
         rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
         found, told = _match_rows((table, label), (raw, right), keys, rows, source, join)
         problems += told
@@ -121,8 +122,8 @@ def _match_rows(
         own, lines, name = keys[1].iloc[rows], files[1].lines[rows], ", ".join(join.keys.values())
         firsts = pd.Series(lines, own.index).groupby([own[i] for i in own], sort=False).transform("first")
         is_again = own.duplicated().to_numpy()
-        found = own[is_again].astype("string").agg(", ".join, axis=1).tolist()
-        told = zip(lines[is_again].tolist(), firsts[is_again].tolist(), found, strict=True)
+        texts = own[is_again].astype("string").agg(", ".join, axis=1).tolist()
+        told = zip(lines[is_again].tolist(), firsts[is_again].tolist(), texts, strict=True)
         problems = [
             tell("join_key_twice", labels[1], line, name, value, name=name, first=first)
             for line, first, value in told

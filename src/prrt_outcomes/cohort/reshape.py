@@ -71,8 +71,8 @@ def pivot_rows(table: str, reshaped: Reshaped, source: TableSource, pivot: Pivot
         )
     ]
     made_raw = replace(raw, columns=columns, lines=raw.lines[first], places=places)
-    told = (*reshaped.problems, *problems)
-    return replace(reshaped, raw=made_raw, dropped=frozenset(dropped), problems=told)
+    every = (*reshaped.problems, *problems)
+    return replace(reshaped, raw=made_raw, dropped=frozenset(dropped), problems=every)
 
 
 def _find_constant(

@@ -76,7 +76,7 @@ class OmopMapping:
         if not names:
             return []
         left = self.tables.read(table, names, counted=True)
-        taken = left.iloc[:0]
+        taken = left.iloc[:0].assign(by="")
         parts = []
         for name in names:
             known = self.find_codes(left[name].unique(), spec["domain"], is_id=name.endswith("_id"))

@@ -20,7 +20,6 @@ class Milestone(base.Section):
     @field_validator("survival", mode="before")
     @classmethod
     def check_survival(cls, value: object) -> object:
-        """A survival of 0 has no hazard; say what to write instead."""
         if value == 0:
             raise ValueError(
                 "no finite hazard reaches survival 0; write the share of half a patient, such as survival: 0.0125 in "
@@ -33,9 +32,8 @@ class UnmeasuredConfounder(base.Section):
     """A yes/no confounder that was not measured, as ranges of what it may be: [lowest, highest]."""
 
     title: base.Title = Field("", description="What it is, such as frailty.")
-    prevalence: tuple[base.Share, base.Share] = Field(
-        (0.1, 0.3), description="Share of our patients with it."
-    )
+    prevalence: tuple[base.Share, base.Share] = (0.1, 0.3)
+    """Share of our patients with it."""
     prevalence_control: tuple[base.Share, base.Share] = (0.2, 0.5)
     """Share of the control's patients with it."""
     hazard_ratio: tuple[base.Factor, base.Factor] = (1.2, 3.0)
@@ -43,7 +41,6 @@ class UnmeasuredConfounder(base.Section):
 
     @model_validator(mode="after")
     def check_ranges(self) -> Self:
-        """A range rises."""
         for name in ("prevalence", "prevalence_control", "hazard_ratio"):
             low, high = getattr(self, name)
             if low > high:
@@ -62,9 +59,8 @@ class ControlBase(base.Section):
     """What every control has."""
 
     id: base.Name = Field(description="Name, used in tables and file names.")
-    title: base.Title = Field(
-        "", description="Name for readers; of a library arm else its study and treatment."
-    )
+    title: base.Title = ""
+    """Name for readers; of a library arm else its study and treatment."""
     endpoint: base.Name = Field("pfs", description="Endpoint of the cohort that is compared.")
     primary: bool = Field(False, description="The one primary comparison; all others are called exploratory.")
     within: dict[base.Name, base.Values] = Field(default_factory=dict)
@@ -79,15 +75,13 @@ class BaselineSummary(base.Section):
     covariate: base.Name = Field(description="Column of patients.")
     statistic: Literal["mean", "sd", "median", "share"]
     """What was published; a standard deviation needs the mean of the same covariate too."""
-    value: base.Number = Field(
-        ge=-1_000_000, le=1_000_000, description="The published number; a share between 0 and 1."
-    )
+    value: base.Number = Field(ge=-1_000_000, le=1_000_000)
+    """The published number; a share between 0 and 1."""
     level: str | None = None
     """Level whose share it is; for a yes/no column the share of yes needs none."""
 
     @model_validator(mode="after")
     def check_level(self) -> Self:
-        """Only shares have levels, and lie between 0 and 1."""
         if self.level is not None and self.statistic != "share":
             raise ValueError("only a share has a level; statistic: share, or no level")
         if self.statistic == "share" and not 0 < self.value < 1:
@@ -105,7 +99,6 @@ class AggregateControl(ControlBase):
 
     @model_validator(mode="after")
     def check_baseline(self) -> Self:
-        """A standard deviation comes with its mean, a number stands once."""
         places = [(b.covariate, b.statistic, b.level) for b in self.baseline]
         base.check_distinct(places, "baseline: a number is given twice")
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
@@ -136,9 +129,8 @@ class Description(base.Section):
     analogue_continued: str = ""
     """Whether a somatostatin analogue was given all along: yes or no."""
     central_review: str = Field("", description="Whether scans were read centrally: yes or no.")
-    receptor_positive: str = Field(
-        "", description="Whether receptor-positive tumours were required: yes or no."
-    )
+    receptor_positive: str = ""
+    """Whether receptor-positive tumours were required: yes or no."""
     performance: str = Field("", description="Performance status, such as ECOG 0-1.")
     crossover: str = Field("", description="Who received the other treatment later, such as 67 %.")
     censoring_rule: str = Field("", description="How new therapy and missed scans were counted.")
@@ -164,7 +156,6 @@ class PublishedControl(AggregateControl, Description):
 
     @model_validator(mode="after")
     def check_curve(self) -> Self:
-        """A median or a milestone below 1 is there, milestones rise in time and fall in survival."""
         if self.median_months is None and all(m.survival == 1 for m in self.milestones):
             raise ValueError(
                 "no event is expected: nothing to compare with; write median_months, milestones below 1, or both"
@@ -233,7 +224,6 @@ class PatientsControl(ControlBase, Description):
 
     @model_validator(mode="after")
     def check_weights(self) -> Self:
-        """Weights need covariates."""
         if (self.weights or self.match_ratio) and not self.covariates:
             raise ValueError("weights and matching need covariates; such as covariates: [age_years, sex]")
         return self
@@ -273,7 +263,6 @@ class Claim(base.Section):
 
     @model_validator(mode="after")
     def check_published(self) -> Self:
-        """Shares lie between 0 and 1, months below a hundred years, slopes within 100."""
         longest = base.LONGEST_MONTHS
         ranges = {
             "months": (0, longest, f"months, at most {longest}"),

@@ -39,7 +39,6 @@ class TreatmentSettings(base.Section):
 
     @model_validator(mode="after")
     def check_interval(self) -> Self:
-        """The shortest interval lies below the longest, and the longest below the gap of a new period."""
         if self.monitoring_days > self.eligibility_days:
             raise ValueError(f"monitoring_days exceeds eligibility_days; at most {self.eligibility_days}")
         longest, gap = self.cycle_interval_maximum_weeks, self.retreatment_gap_weeks
@@ -58,9 +57,8 @@ class FigureSettings(base.Section):
     )
     """File formats of each figure."""
     dpi: base.Whole = Field(300, ge=72, le=1200, description="Resolution of png and tiff.")
-    titles: bool = Field(
-        True, description="Whether the title stands on the figure; a journal sets it in the legend."
-    )
+    titles: bool = True
+    """Whether the title stands on the figure; a journal sets it in the legend."""
     style: Literal["house", "nejm", "lancet", "jnm", "slides", "manuscript"] = "house"
     """Colours, font, lines and sizes: this project's own, like those of three journals, or of a slide."""
     width: Literal["single", "middle", "double"] | Annotated[base.Number, Field(ge=80, le=400)] = "double"
@@ -131,18 +129,15 @@ class SafetySettings(base.Section):
 class QuestionnaireSettings(base.Section):
     """Visits at which questionnaires are due, and what a deterioration is."""
 
-    baseline_days: base.PositiveDays = Field(
-        60, description="How long before the first cycle a baseline may lie."
-    )
+    baseline_days: base.PositiveDays = 60
+    """How long before the first cycle a baseline may lie."""
     visits_months: tuple[base.PositiveMonths, ...] = Field((3, 6, 12, 18, 24), min_length=1, max_length=50)
     """Planned visits after the first cycle, for scores without a label of their visit."""
     window_days: base.Days = Field(45, description="How far a score may lie from the planned day.")
-    deterioration_points: base.Number = Field(
-        10.0, gt=0, le=100, description="Points worse than at baseline."
-    )
-    death_days: base.Days = Field(
-        182, description="A death within this time of the last questionnaire counts."
-    )
+    deterioration_points: base.Number = Field(10.0, gt=0, le=100)
+    """Points worse than at baseline."""
+    death_days: base.Days = 182
+    """A death within this time of the last questionnaire counts."""
     scales: tuple[base.Title, ...] = Field(
         ("Global health status", "Physical functioning", "Fatigue", "Diarrhoea"),
         min_length=1,
@@ -257,7 +252,6 @@ class Study(base.Section):
 
     @model_validator(mode="after")
     def check_endpoints(self) -> Self:
-        """Names stand once, reported ones can be, and censoring at missed assessments knows the planned interval."""
         base.check_distinct((e.name for e in self.endpoints), "endpoints: a name is given twice")
         reported = [e.name for e in self.endpoints if e.origin == "reported"]
         if reported and "reported_outcomes" not in self.tables:
@@ -274,7 +268,6 @@ class Study(base.Section):
 
     @model_validator(mode="after")
     def check_controls(self) -> Self:
-        """Names of controls and claims stand once, at most one control is primary, endpoints exist."""
         for key in ("controls", "claims"):
             base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id is given twice")
         if sum(c.primary for c in self.controls) > 1:

@@ -37,16 +37,17 @@ def write_every_way(row: dict) -> set[str]:
     return parts | {part.removesuffix("%") for part in parts}  # the lower limit of `22\u201331%`
 
 
-def find_rows(tables, table, row, column) -> list[dict]:
-    """Rows of the result tables that a cell can come from: by the names of its row and column, else by its place."""
-    found, parts = [], set(row.name.split(".", 1))
+def find_rows(records, table, row) -> list[dict]:
+    """Rows of the result tables that a row can come from: by its name, else by its place."""
+    found, parts, place = [], set(row.name.split(".", 1)) - {"value"}, row.place.partition(": ")[2]
     for source in table.sources:
-        groups = set(tables[source]["group"].astype(str)) if "group" in tables[source] else set()
-        key, place = load_schema(source).key, row.place.partition(": ")[2]
-        for one in tables[source].to_dict("records"):
-            named = parts <= {str(cell) for cell in one.values()} or row.name.endswith(".value")
-            own = named and (column.name not in groups or str(one["group"]) == column.name)
-            if own if row.name else describe_cells(one, key) == place:
+        key = load_schema(source).key
+        for one in records[source]:
+            if (
+                parts <= {str(cell) for cell in one.values()}
+                if row.name
+                else describe_cells(one, key) == place
+            ):
                 found.append(one)
     return found
 
@@ -58,10 +59,15 @@ def check_numbers(results: Path, study) -> int:
         table = exhibit["table"]
         if table is None or table.name not in PUBLICATION_TABLES:
             continue
+        records = {source: tables[source].to_dict("records") for source in table.sources}
+        groups = {str(one.get("group")) for rows in records.values() for one in rows}
         for row in table.rows:
+            own = find_rows(records, table, row)
             for column, cell in list(zip(table.columns, row.cells, strict=True))[1:]:
                 shown = set(NUMBER.findall(LABELS.sub("", as_words(cell)))) if column.numeric else set()
-                ways = {way for one in find_rows(tables, table, row, column) for way in write_every_way(one)}
+                of_column = column.name if column.name in groups else None
+                rows = [one for one in own if of_column in (None, str(one.get("group")))]
+                ways = {way for one in rows for way in write_every_way(one)} if shown else set()
                 assert shown <= ways, (
                     table.name,
                     row.name,

@@ -19,6 +19,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.text import Text
 from PIL import Image
+from plotnine.exceptions import PlotnineError
 
 from prrt_outcomes.figures.figure import INDEX, Figure
 from prrt_outcomes.figures.theme import STYLES, is_wide
@@ -37,13 +38,19 @@ WIDE_FONTS = re.compile(r"CJK|SourceHan|WenQuanYi|wqy|msgothic|msyh|PingFang|Hir
 
 
 def save_figures(
-    figures: Iterable[Figure], folder: Path | str, formats: Iterable[str], dpi: int, style: str = "house"
+    figures: Iterable[Figure],
+    folder: Path | str,
+    formats: Iterable[str],
+    dpi: int,
+    style: str = "house",
+    *,
+    skip_empty: bool = False,
 ) -> list[Path]:
     """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`; return the paths.
 
     Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date and
     no random identifier enters a file, and no font of the machine but one for Chinese, Japanese and Korean letters.
-    `style` names the font of all text.
+    `style` names the font of all text; with `skip_empty` a figure of which a release suppresses all is left out.
     """
     matplotlib.use("agg")
     fixed = _fix(style)
@@ -56,11 +63,16 @@ def save_figures(
         for figure in figures:
             if len(compressing) > 1:  # no more than two sheets of pixels wait in memory
                 compressing.pop(0).result()
+            try:
+                with plt.rc_context(fixed):
+                    paths += _save_figure(
+                        figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing
+                    )
+            except PlotnineError:
+                if skip_empty:
+                    continue
+                raise
             entries.append(figure.describe())
-            with plt.rc_context(fixed):
-                paths += _save_figure(
-                    figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing
-                )
         for unfinished in compressing:
             unfinished.result()
     keep = set(paths)

@@ -82,7 +82,8 @@ def _write_results(
         warnings.filterwarnings("ignore", message=".*Removed [0-9]+ rows")  # what is suppressed is not drawn
         for chapter, (inputs, _) in CHAPTERS.items():
             figures = draw_chapter(chapter, {name: read[name] for name in inputs if name in tables}, study)
-            save_figures(iter(figures.values()), folder / "figures" / chapter, formats, dpi)
+            place = folder / "figures" / chapter
+            save_figures(iter(figures.values()), place, formats, dpi, study.figures.style, skip_empty=True)
     write_report(folder, study)
     if with_manuscript and all(find_spec(library) for library in NEEDED):
         write_manuscript(folder, study)

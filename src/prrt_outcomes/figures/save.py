@@ -50,7 +50,7 @@ def save_figures(
 
     Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date and
     no random identifier enters a file, and no font of the machine but one for Chinese, Japanese and Korean letters.
-    `style` names the font of all text; with `skip_empty` a figure of which a release suppresses all is left out.
+    `style` names the font of all text. With `skip_empty` a figure with too little left to draw is left out.
     """
     matplotlib.use("agg")
     fixed = _fix(style)
@@ -68,7 +68,7 @@ def save_figures(
                     paths += _save_figure(
                         figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing
                     )
-            except PlotnineError:
+            except (PlotnineError, ValueError):  # no rows, or no room for what is left of them
                 if skip_empty:
                     continue
                 raise

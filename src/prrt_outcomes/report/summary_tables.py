@@ -104,7 +104,10 @@ def _tabulate_baseline(tables: Tables, study) -> list[PageTable]:
     shown = col.show_table(
         "baseline", frame, words=words, note="Patients (share of all in the column).", most_open=90
     )
-    found = {term: numbers.format_number(smd, 2) or "\u2013" for term, smd in apart["smd"].items()}
+    found = {
+        term: "<0.01" if 0 < smd < 0.005 else numbers.format_number(smd, 2 if smd else 0) or "\u2013"
+        for term, smd in apart["smd"].items()
+    }
     if found:
         a, b = (name_code(first, str(apart[side].iloc[0])) for side in ("group", "reference"))
         note = (

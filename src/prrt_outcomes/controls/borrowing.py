@@ -101,14 +101,25 @@ def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.
     with a flat prior of its logarithm, is a posterior in one dimension. Source: Ibrahim and Chen 2000, Statistical
     Science 15:46.
     """
-    if not _has_events(counts):
+    d1, d0 = float(counts.events.sum()), float(counts.control_events.sum())
+    if not (d1 > 0 and d0 > 0):
         return NO_EVENTS
+    # The vague gamma part has the overall hazard of the control as its mean.
     shape = discount * counts.control_events + VAGUE_SHAPE
-    rate = discount * counts.control_months + _vague_rate(counts)
-    borrowed = discount * float(counts.control_events.sum())
-    grid = _choose_grid(counts, shape, rate)
-    log_density = _posterior(counts, shape, rate, grid)
-    return _summarise(grid, np.exp(log_density - logsumexp(log_density)), confidence, borrowed)
+    rate = discount * counts.control_months + VAGUE_SHAPE * float(counts.control_months.sum()) / d0
+    centre = np.log(d1 / float(counts.months @ (shape / rate)))
+    width = 8 * np.sqrt(1 / d1 + 1 / max(float(shape.sum()), 0.5))
+    grid = np.linspace(centre - width, centre + width, GRID_POINTS)
+    log_density = d1 * grid - np.log(np.exp(grid)[:, None] * counts.months + rate) @ (counts.events + shape)
+    density = np.exp(log_density - logsumexp(log_density))
+    cumulative = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
+    cumulative /= cumulative[-1]
+    tail = (1 - confidence) / 2
+    low, middle, high = np.exp(np.interp([tail, 0.5, 1 - tail], cumulative, grid)).tolist()
+    mean = float(density @ grid / density.sum())
+    spread = float(np.sqrt(density @ (grid - mean) ** 2 / density.sum()))
+    benefit = float(np.interp(0.0, grid, cumulative, left=0.0, right=1.0))
+    return Borrowing(middle, low, high, spread, benefit, discount * d0, "ok")
 
 
 def compute_conflict(counts: PieceCounts) -> float:
@@ -134,41 +145,6 @@ def compute_conflict(counts: PieceCounts) -> float:
     hazard = (d1 + d0) / (ratio * t1 + t0)
     deviance = 2 * np.sum(kl_div(d1, ratio * hazard * t1) + kl_div(d0, hazard * t0))
     return float(chdtrc(usable.sum() - 1, deviance))
-
-
-def _vague_rate(counts: PieceCounts) -> float:
-    """Rate of the vague gamma part: its mean is the overall hazard of the control."""
-    return VAGUE_SHAPE * float(counts.control_months.sum()) / float(counts.control_events.sum())
-
-
-def _has_events(counts: PieceCounts) -> bool:
-    return bool(counts.events.sum() > 0 and counts.control_events.sum() > 0)
-
-
-def _choose_grid(counts: PieceCounts, shape: NDArray, rate: NDArray) -> NDArray:
-    """Log hazard ratios that hold all of the posterior that the prior of the control allows."""
-    d1 = float(counts.events.sum())
-    centre = np.log(d1 / float(counts.months @ (shape / rate)))
-    width = 8 * np.sqrt(1 / d1 + 1 / max(float(shape.sum()), 0.5))
-    return np.linspace(centre - width, centre + width, GRID_POINTS)
-
-
-def _posterior(counts: PieceCounts, shape: NDArray, rate: NDArray, grid: NDArray) -> NDArray:
-    """Log density of the log hazard ratio on a grid, but for a constant."""
-    exposure = np.exp(grid)[:, None] * counts.months + rate
-    return float(counts.events.sum()) * grid - np.log(exposure) @ (counts.events + shape)
-
-
-def _summarise(grid, density, confidence: float, borrowed: float) -> Borrowing:
-    """Median, interval and probability of benefit of a density on a grid."""
-    cumulative = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
-    cumulative /= cumulative[-1]
-    tail = (1 - confidence) / 2
-    low, middle, high = np.exp(np.interp([tail, 0.5, 1 - tail], cumulative, grid))
-    mean = float(density @ grid / density.sum())
-    spread = float(np.sqrt(density @ (grid - mean) ** 2 / density.sum()))
-    benefit = float(np.interp(0.0, grid, cumulative, left=0.0, right=1.0))
-    return Borrowing(float(middle), float(low), float(high), spread, benefit, borrowed, "ok")
 
 
 def tabulate_borrowing(

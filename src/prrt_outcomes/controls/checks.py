@@ -109,13 +109,12 @@ def _check_curve(place: str, control: CurveControl, tables: Tables, lines: Lines
 
 
 def _name_curves(table: pd.DataFrame) -> list[str]:
-    """Control, arm and endpoint of each row, as one text."""
     return [" ".join(key) for key in table[list(reference_curves.CURVE_KEYS)].astype(str).to_numpy().tolist()]
 
 
 def _check_points(points: pd.DataFrame, lines: np.ndarray | None) -> Problems:
     rises = reference_curves.find_rises(
-        points["time_months"].to_numpy(dtype=float), points["survival"].to_numpy(dtype=float)
+        *(points[name].to_numpy(dtype=float) for name in ("time_months", "survival"))
     )
     if len(rises):
         place, value = points.index[int(rises[0])], str(points["survival"].iloc[int(rises[0])])

@@ -29,15 +29,16 @@ def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: Ana
     for label in control.weights if completed else ():
         fitted = [fit_weighting(replace(samples, covariates=frame), control, label)[0] for frame in completed]
         if all(weighting.is_usable for weighting in fitted):
-            found = []
-            for weighting in fitted:
-                shared = {"weights": label} | weighting.samples.sizes
-                found.append(
-                    [compare_hazards(weighting, settings, shared), *compare_standardised(weighting, settings)]
-                )
-            events = float(samples.event.sum())
+            found = [
+                [
+                    compare_hazards(w, settings, {"weights": label} | w.samples.sizes),
+                    *compare_standardised(w, settings),
+                ]
+                for w in fitted
+            ]
             rows += [
-                pool_rows(list(same), len(completed), events, settings) for same in zip(*found, strict=True)
+                pool_rows(list(same), len(completed), float(samples.event.sum()), settings)
+                for same in zip(*found, strict=True)
             ]
     return rows
 

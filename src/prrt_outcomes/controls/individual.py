@@ -53,8 +53,37 @@ class CurveComparison(Comparison):
 
     @cached_property
     def reading(self) -> tuple[ControlResults, reconstruction.Reconstruction | None]:
-        """What is made of the curve, and its patients."""
-        return read_curve(self)
+        """The comparison with the curve as given, and the patients behind it, reconstructed within stated limits.
+
+        With quality of the reconstruction and its curve beside the published points; None, and the reason, where
+        the patients are not reconstructed or not accepted.
+        """
+        control = self.control
+        points, risk = (select_curve(self.tables[name], control) for name in CURVE_TABLES)
+        place = f"for arm {control.arm} and {control.endpoint}"
+        if points.empty:
+            return ControlResults(reason=f"no points in control_curves {place}"), None
+        published, curve = (points["time_months"], points["survival"]), None
+        reason = f"no rows in control_at_risk {place}: not reconstructed" if risk.empty else ""
+        try:
+            curve = clean_points(*published)
+            if len(risk):
+                numbers = risk["n_at_risk"].astype("Float64")
+                curve = clean_digitised_curve(*published, risk["time_months"], numbers)
+        except ValueError as error:
+            reason = f"the curve cannot be used: {error}"
+        given = [] if curve is None else compare_with_given_curve(self.cohort, curve, self.level)
+        if curve is None or reason:
+            return ControlResults(given, reason=reason), None
+        patients = reconstruction.reconstruct_patients(curve, control.events)
+        quality = reconstruction.measure_quality(curve, patients, control)
+        tables = {"reconstruction_quality": quality, "control_reconstruction": _overlay(curve, patients)}
+        tables = {name: table.assign(arm=control.arm) for name, table in tables.items()}
+        refused = quality.loc[quality["verdict"] == reconstruction.REFUSED, "measure"]
+        if refused.empty:
+            return ControlResults(given, tables), patients
+        reason = f"the reconstruction is refused: {', '.join(refused)} beyond the limit"
+        return ControlResults(given, tables, reason=reason), None
 
     @property
     def control_events(self) -> int:
@@ -76,7 +105,11 @@ class CurveComparison(Comparison):
         samples = stack_reconstruction(self.cohort, patients)
         weightings = [Weighting("none", samples)]
         if control.baseline:
-            weightings.append(_weight_to_baseline(samples, self.cohort, control))
+            # MAIC; the reconstructed patients have no covariates and keep weight 1.
+            ours, targets = derive_targets(control.baseline, self.cohort.frame)
+            padded = ours.reindex(range(len(samples.in_cohort)))
+            kept = ~samples.in_cohort | padded.notna().all(axis=1).to_numpy()
+            weightings.append(fit_maic_weighting(replace(samples, covariates=padded).select(kept), targets))
         means = {
             (item.covariate if not item.level else f"{item.covariate}={item.level}"): item.value
             for item in control.baseline
@@ -99,49 +132,6 @@ class CurveComparison(Comparison):
         return [] if self.reading[1] is None else vary_choices(self)
 
 
-def read_curve(comparison: CurveComparison) -> tuple[ControlResults, reconstruction.Reconstruction | None]:
-    """Compare with a published curve as it is, and reconstruct its patients within stated limits.
-
-    Gives the comparison with the curve as given, with quality of the reconstruction and its curve beside the published
-    points, and the patients; None, and the reason, where they are not reconstructed or not accepted.
-    """
-    control = comparison.control
-    points, risk = (select_curve(comparison.tables[name], control) for name in CURVE_TABLES)
-    place = f"for arm {control.arm} and {control.endpoint}"
-    if points.empty:
-        return ControlResults(reason=f"no points in control_curves {place}"), None
-    published, curve = (points["time_months"], points["survival"]), None
-    reason = f"no rows in control_at_risk {place}: not reconstructed" if risk.empty else ""
-    try:
-        curve = clean_points(*published)
-        if len(risk):
-            numbers = risk["n_at_risk"].astype("Float64")
-            curve = clean_digitised_curve(*published, risk["time_months"], numbers)
-    except ValueError as error:
-        reason = f"the curve cannot be used: {error}"
-    given = [] if curve is None else compare_with_given_curve(comparison.cohort, curve, comparison.level)
-    if curve is None or reason:
-        return ControlResults(given, reason=reason), None
-    patients = reconstruction.reconstruct_patients(curve, control.events)
-    quality = reconstruction.measure_quality(curve, patients, control)
-    overlay = _overlay(curve, patients)
-    tables = {"reconstruction_quality": quality, "control_reconstruction": overlay}
-    tables = {name: table.assign(arm=control.arm) for name, table in tables.items()}
-    refused = quality.loc[quality["verdict"] == reconstruction.REFUSED, "measure"]
-    if refused.empty:
-        return ControlResults(given, tables), patients
-    reason = f"the reconstruction is refused: {', '.join(refused)} beyond the limit"
-    return ControlResults(given, tables, reason=reason), None
-
-
-def describe_incomplete(samples: TwoSamples) -> str:
-    """Whom weighted comparisons leave out, in words; empty where all have all covariates."""
-    missing = samples.covariates.isna().any(axis=1).to_numpy()
-    ours, theirs = (int((missing & members).sum()) for _, members in samples.sides())
-    words = f"with {ours} patients and {theirs} controls whom the weighted comparisons leave out: covariate missing"
-    return words if ours + theirs else ""
-
-
 def stack_reconstruction(cohort: EndpointRows, found: reconstruction.Reconstruction) -> TwoSamples:
     """Our patients, and the reconstructed ones as control; the latter have no covariates."""
     n = len(found.time)
@@ -152,23 +142,10 @@ def stack_reconstruction(cohort: EndpointRows, found: reconstruction.Reconstruct
 def _overlay(curve: DigitisedCurve, found: reconstruction.Reconstruction) -> pd.DataFrame:
     """Published points, and the rebuilt curve at its own times."""
     rebuilt = fit_kaplan_meier(SurvivalData(np.maximum(found.time, SHORTEST_MONTHS), found.event))
-    rebuilt_points = np.append(0.0, rebuilt.time), np.append(1.0, rebuilt.survival)
-    parts = {"published": (curve.time, curve.survival), "reconstructed": rebuilt_points}
-    return pd.concat(
-        [
-            pd.DataFrame({"time_months": time, "survival": survival, "curve": name})
-            for name, (time, survival) in parts.items()
-        ],
-        ignore_index=True,
-    )
-
-
-def _weight_to_baseline(samples: TwoSamples, cohort: EndpointRows, control: CurveControl) -> Weighting:
-    """MAIC towards the published baseline; the reconstructed patients have no covariates and keep weight 1."""
-    ours, targets = derive_targets(control.baseline, cohort.frame)
-    padded = ours.reindex(range(len(samples.in_cohort)))
-    kept = ~samples.in_cohort | padded.notna().all(axis=1).to_numpy()
-    return fit_maic_weighting(replace(samples, covariates=padded).select(kept), targets)
+    time = np.concatenate([curve.time, [0.0], rebuilt.time])
+    survival = np.concatenate([curve.survival, [1.0], rebuilt.survival])
+    name = np.where(np.arange(len(time)) < len(curve.time), "published", "reconstructed")
+    return pd.DataFrame({"time_months": time, "survival": survival, "curve": name})
 
 
 @dataclass(frozen=True)
@@ -195,7 +172,12 @@ class PatientsComparison(Comparison):
             return ControlResults(losses=losses, reason=f"no patient of the control has {control.endpoint}")
         labels = (*control.weights, MATCHED) if control.match_ratio else control.weights
         fitted = [fit_weighting(samples, control, label) for label in labels]
-        note = describe_incomplete(samples) if labels else ""
+        missing = samples.covariates.isna().any(axis=1).to_numpy()
+        ours, theirs = (int((missing & members).sum()) for _, members in samples.sides())
+        note = ""
+        if labels and missing.any():
+            who = f"{ours} patients and {theirs} controls whom the weighted comparisons leave out"
+            note = f"with {who}: covariate missing"
         weightings = [Weighting("none", samples, note=note), *(weighting for weighting, _ in fitted)]
         given = compare_imputed(samples, control, self.settings)
         doubts = [*list_doubts(self), *self._doubt_confounding()]
@@ -206,11 +188,8 @@ class PatientsComparison(Comparison):
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:
         """Row of `controls` with the hazard ratio by the first weighting, from a start in months on both sides."""
-        samples = None
-        if len(cohort.time_months):
-            samples, _ = stack_samples(self.tables, cohort, self.control)
-        if samples is not None:
-            samples = start_at(samples, start)
+        samples = stack_samples(self.tables, cohort, self.control)[0] if len(cohort.time_months) else None
+        samples = None if samples is None else start_at(samples, start)
         return estimate_hazard_ratio(samples, self.control, self.settings)
 
     def vary(self) -> list[dict]:

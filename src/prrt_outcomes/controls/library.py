@@ -111,10 +111,8 @@ def title_control(control: Control) -> str:
     if isinstance(control, LibraryControl):
         arm = find_arm(control.arm, control.endpoint)
         return f"{arm.study}: {arm.treatment}" if arm else control.arm.replace("_", " ")
-    own = control.citation or control.population
-    return own or {"published": "Published arm", "curve": "Published curve"}.get(
-        control.kind, "Control patients"
-    )
+    kinds = {"published": "Published arm", "curve": "Published curve", "patients": "Control patients"}
+    return control.citation or control.population or kinds[control.kind]
 
 
 def list_arm_names() -> tuple[str, ...]:
@@ -166,14 +164,15 @@ def check_library_controls(study: Study) -> list[Problem]:
         if not isinstance(control, LibraryControl):
             continue
         endpoints = [arm.endpoint for arm in load_library() if arm.arm == control.arm]
+        if control.endpoint in endpoints:
+            continue
         key, problem = "arm", "no arm of the library"
         expected = suggest(control.arm, list_arm_names(), "`prrt-outcomes controls` lists the arms")
         if endpoints:
             key, problem = "endpoint", f"the library has no {control.endpoint} for {control.arm}"
             expected = f"one of {', '.join(endpoints)}"
-        if control.endpoint not in endpoints:
-            place, value = f"controls.{position}.{key}", getattr(control, key)
-            problems.append(tell_setting("unknown_name", place, value, problem=problem, expected=expected))
+        place, value = f"controls.{position}.{key}", getattr(control, key)
+        problems.append(tell_setting("unknown_name", place, value, problem=problem, expected=expected))
     return problems
 
 

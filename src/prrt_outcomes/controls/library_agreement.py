@@ -56,16 +56,12 @@ def compare_arms(endpoint: str, role: str = "") -> pd.DataFrame:
         reference = derive_reference_curves(control)[0]
         found = compare_with_curve(_lay_patients(own), reference, LEVEL, n_control=control.n)[1]
         if found["status"] == "ok":
-            key = {
-                "role": first.role,
-                "tumour_group": first.tumour_group,
-                "arm": first.arm,
-                "control": second.arm,
-            }
-            rows.append(key | {name: found[name] for name in ("value", "low", "high", "std_error")})
+            numbers = (found[name] for name in ("value", "low", "high", "std_error"))
+            rows.append((first.role, first.tumour_group, first.arm, second.arm, *numbers))
     if not rows:
         return pd.DataFrame()
-    table = pd.DataFrame(rows)
+    columns = ["role", "tumour_group", "arm", "control", "value", "low", "high", "std_error"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.assign(log_ratio=np.log(table["value"]), different=(table["low"] > 1) | (table["high"] < 1))
 
 
@@ -123,17 +119,13 @@ def calibrate(row: dict, agreement: Agreement, confidence: float) -> dict:
     """Row of `controls` with the estimate of `row`, its interval widened by the spread between published arms."""
     error = float(np.hypot(row["std_error"], agreement.spread))
     centre, half = np.log(row["value"]), compute_normal_quantile(confidence) * error
-    numbers = {
-        "value": row["value"],
-        "low": float(np.exp(centre - half)),
-        "high": float(np.exp(centre + half)),
-    }
-    statistic = float(centre / error)
-    numbers |= {"std_error": error, "statistic": statistic, "p_value": float(2 * ndtr(-abs(statistic)))}
-    kept = ("population", "n", "n_control", "observed", "expected", "horizon_months", "assumption")
+    kept = ("value", "population", "n", "n_control", "observed", "expected", "horizon_months", "assumption")
+    low, high, statistic = float(np.exp(centre - half)), float(np.exp(centre + half)), float(centre / error)
+    numbers = {name: row[name] for name in kept} | {"low": low, "high": high, "std_error": error}
+    numbers |= {"statistic": statistic, "p_value": float(2 * ndtr(-abs(statistic)))}
     note = (
         f"{agreement.words} with the same treatment and tumours differ by this method in "
         f"{agreement.share_different:.0%} of {agreement.pairs} comparisons; their ratios spread by a factor of "
         f"{np.exp(agreement.spread):.2g}"
     )
-    return comparison_row("calibrated", "smr", note=note, **numbers, **{name: row[name] for name in kept})
+    return comparison_row("calibrated", "smr", note=note, **numbers)

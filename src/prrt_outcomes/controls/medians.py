@@ -97,19 +97,14 @@ def _arm_row(arm: PublishedArm) -> dict:
     error, basis = compute_log_error(arm) if known else (math.nan, "")
     absent = "not_reached" if arm.median_status == "not_reached" else "not_estimable"
     names = ("endpoint", "role", "arm", "study", "treatment", "citation", "source_population", "n")
-    return {name: getattr(arm, name) for name in names} | {
+    note = "" if known else "not in a summary: no median, which makes the summary too short"
+    row = {name: getattr(arm, name) for name in names} | {"in_summary": False, "in_group_summary": False}
+    row |= {
         "series": SERIES if arm.role == "prrt" else CONTROL,
         "tumour_group": arm.tumour_group or "unknown",
-        "median_months": arm.median_months,
-        "low": arm.median_low,
-        "high": arm.median_high,
-        "log_std_error": error,
-        "basis": basis,
-        "in_summary": False,
-        "in_group_summary": False,
-        "status": "ok" if known else absent,
-        "note": "" if known else "not in a summary: no median, which makes the summary too short",
     }
+    row |= {"median_months": arm.median_months, "low": arm.median_low, "high": arm.median_high}
+    return row | {"log_std_error": error, "basis": basis, "status": "ok" if known else absent, "note": note}
 
 
 def name_populations(text: str) -> frozenset[str]:
@@ -125,12 +120,11 @@ def _choose_series(rows: list[dict], keys: tuple[str, ...], flag: str) -> None:
             continue
         place = taken.setdefault(tuple(row[key] for key in keys), set())
         populations = name_populations(row["source_population"])
-        overlap = populations & place
-        if overlap:
+        if overlap := populations & place:
             row["note"] = f"shares its source with a larger series ({', '.join(sorted(overlap))})"
-            continue
-        place |= populations
-        row[flag] = True
+        else:
+            place |= populations
+            row[flag] = True
 
 
 def _cohort_rows(study: Study, tables: dict[str, pd.DataFrame], endpoint: str) -> list[dict]:

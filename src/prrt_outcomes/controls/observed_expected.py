@@ -77,12 +77,7 @@ def _fit_reference(words: str, points: list[tuple], control: PublishedControl) -
     curve = fit_piecewise_exponential(months, survival)
     hazard = -np.log(survival)
     binomial = (1 - survival) / (survival * control.n)
-    published = [
-        _variance_of_median(curve, low, high)
-        if (month, s) == (control.median_months, 0.5)
-        else _variance_of_milestone(s, low, high)
-        for month, s, low, high in points
-    ]
+    published = [_derive_variance(curve, control, *point) for point in points]
     added = np.fmin.accumulate((np.array(published) - binomial)[::-1])[::-1]
     rises = np.diff(hazard, prepend=0.0)
     spreads = np.maximum(np.diff(binomial + np.fmax(added, 0.0), prepend=0.0), np.diff(binomial, prepend=0.0))
@@ -92,23 +87,22 @@ def _fit_reference(words: str, points: list[tuple], control: PublishedControl) -
     return ReferenceCurve(words, curve, float(months[-1]), events)
 
 
-def _variance_of_median(curve: PiecewiseExponential, low: float | None, high: float | None) -> float:
-    """Variance of the cumulative hazard at the median, from the curve at the limits of its interval; nan without."""
-    ends = [months for months in (low, high) if months]
-    if not ends:
-        return np.nan
-    reach = np.abs(curve.compute_cumulative_hazard(ends) - np.log(2))
-    return float((reach.mean() / PUBLISHED_Z) ** 2)
-
-
-def _variance_of_milestone(survival: float, low: float | None, high: float | None) -> float:
-    """Variance of the cumulative hazard, from limits of survival on the log-log scale; nan without."""
-    ends = np.array([share for share in (low, high) if share is not None and 0 < share < 1])
-    if not len(ends) or survival == 1:
-        return np.nan
-    hazard = -np.log(survival)
-    reach = np.abs(np.log(-np.log(ends)) - np.log(hazard))
-    return float((hazard * reach.mean() / PUBLISHED_Z) ** 2)
+def _derive_variance(
+    curve: PiecewiseExponential,
+    control: PublishedControl,
+    months: float,
+    survival: float,
+    *ends: float | None,
+) -> float:
+    """Variance of the cumulative hazard at a point, from both ends of its interval; nan without."""
+    if (months, survival) == (control.median_months, 0.5):
+        known, scale = np.array([end for end in ends if end]), 1.0
+        reach = np.abs(curve.compute_cumulative_hazard(known) - np.log(2))
+    else:
+        known = np.array([share for share in ends if share is not None and 0 < share < 1 and survival < 1])
+        scale = -np.log(survival)
+        reach = np.abs(np.log(-np.log(known)) - np.log(scale)) if len(known) else known
+    return float((scale * reach.mean() / PUBLISHED_Z) ** 2) if len(known) else np.nan
 
 
 def draw_expected(
@@ -217,13 +211,9 @@ def observed_expected_row(drawn: NDArray, confidence: float, **shared) -> dict:
     usable = drawn[np.isfinite(drawn) & (drawn > 0)]
     low, high = np.quantile(usable, [(1 - confidence) / 2, (1 + confidence) / 2])
     below = float((usable < 1).mean())
-    numbers = {
-        "value": observed / expected,
-        "low": float(low),
-        "high": float(high),
-        "std_error": float(np.log(usable).std()),
-        "p_value": min(1.0, max(2 * min(below, 1 - below), 1 / len(usable))),
-    }
+    numbers = {"value": observed / expected, "low": float(low), "high": float(high)}
+    numbers["p_value"] = min(1.0, max(2 * min(below, 1 - below), 1 / len(usable)))
+    numbers["std_error"] = float(np.log(usable).std())
     return comparison_row("rate_ratio", "smr", **numbers, **shared)
 
 
@@ -239,13 +229,12 @@ def find_fitting(frame: pd.DataFrame, control: PublishedControl) -> dict[str, ND
 
     One flag a patient for each of the three that the arm states; of a patient of whom it is not known it is false.
     """
-    found = {}
-    for column, codes in (
-        ("tumour_type", name_tumour_types(control.tumour_types)),
-        ("grade", name_grades(control.grade)),
-    ):
-        if codes:
-            found[column] = compute_group(frame, column).astype(str).isin(codes).to_numpy()
+    stated = {"tumour_type": name_tumour_types(control.tumour_types), "grade": name_grades(control.grade)}
+    found = {
+        column: compute_group(frame, column).astype(str).isin(codes).to_numpy()
+        for column, codes in stated.items()
+        if codes
+    }
     progressive = {"yes": True, "no": False}.get(name_yes(control.progressive_at_entry))
     if progressive is not None:
         ours = frame["progressive_at_baseline"].astype("boolean")

@@ -68,11 +68,9 @@ def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float
 
 def measure_first_scan(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
     """Median months from the first cycle to the first scan after it; nan where nobody has both."""
-    joined = responses[["patient_id", "assessment_date"]].merge(
-        frame[["patient_id", "first_cycle"]], on="patient_id"
-    )
-    after = joined[joined["assessment_date"] > joined["first_cycle"]]
-    first = after.groupby("patient_id").min()
+    own = responses[["patient_id", "assessment_date"]]
+    joined = own.merge(frame[["patient_id", "first_cycle"]], on="patient_id")
+    first = joined[joined["assessment_date"] > joined["first_cycle"]].groupby("patient_id").min()
     days = (first["assessment_date"] - first["first_cycle"]).dt.days
     return float(convert_days_to_months(days.median())) if len(days) else float("nan")
 
@@ -88,9 +86,7 @@ def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) ->
     )
     given = pd.DataFrame({"patient_id": own["patient_id"].to_numpy(), "start": start, "end": end})
     joined = given.merge(frame[["patient_id", "first_cycle", "last_cycle"]], on="patient_id", how="inner")
-    during = (joined["start"] <= joined["last_cycle"]) & (
-        joined["end"].isna() | (joined["end"] >= joined["first_cycle"])
-    )
+    during = (joined["start"] <= joined["last_cycle"]) & ~(joined["end"] < joined["first_cycle"])
     return float(frame["patient_id"].isin(joined.loc[during, "patient_id"]).mean())
 
 

@@ -90,11 +90,8 @@ class PublishedComparison(Comparison):
             bias += compare_with_published(self.everybody, control, level, ALL)
         curves, at_risk = tabulate_reference_curves(self.cohort, references, self.settings, control.n)
         rating = rate_published(self._describe_worth(reference, "control_balance" in tables))
-        tables |= {
-            "control_curves_fitted": curves,
-            "control_fitted_at_risk": at_risk,
-            "control_verdicts": pd.DataFrame([rating]),
-        }
+        tables |= {"control_curves_fitted": curves, "control_fitted_at_risk": at_risk}
+        tables["control_verdicts"] = pd.DataFrame([rating])
         return ControlResults([*rows, *bias], tables, self._count_unfit())
 
     def _count_unfit(self) -> list[dict]:
@@ -162,12 +159,13 @@ class PublishedComparison(Comparison):
         """Our patients against each arm of the library that is this arm by tumour type."""
         for arm in list_subgroup_arms(self.arm, self.control.endpoint):
             subgroup = convert_arm_to_control(self.control, arm)
-            if subgroup is not None:
+            if subgroup is None:
+                continue
+            own = fit_published(self.tables, self.study, subgroup, self.everybody, self.arm)
+            if own.population == FITTING:
                 title = f"{arm.study}, {arm.treatment}: {arm.tumour_types}"
-                own = fit_published(self.tables, self.study, subgroup, self.everybody, self.arm)
                 note = f"arm {arm.arm}, our patients who fit it"
-                if own.population == FITTING:
-                    yield sensitivity_row("tumour_type", title, own.estimate(own.cohort), note)
+                yield sensitivity_row("tumour_type", title, own.estimate(own.cohort), note)
 
 
 def fit_published(

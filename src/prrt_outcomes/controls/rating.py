@@ -113,8 +113,13 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None, doubts: S
         return rate_published(reason, verdict=NO_COMPARISON) | {"weights": weighting.label}
     sizes = list(weighting.effective_sizes.values())
     shares = [size / n for size, n in zip(sizes, weighting.samples.sizes.values(), strict=True)]
-    largest, worst = _find_largest_smd(balance)
-    outside = _measure_outside(weighting)
+    largest, worst, outside = np.nan, "", np.nan
+    if balance is not None and balance["smd"].notna().any():
+        size = balance["smd"].abs()
+        largest, worst = float(size.max()), balance["covariate"].iloc[int(size.argmax())]
+    if weighting.score is not None:
+        ours, theirs = (weighting.score[side] for _, side in weighting.samples.sides())
+        outside = float(((ours < theirs.min()) | (ours > theirs.max())).mean())
     far = outside > LARGEST_OUTSIDE and weighting.label in EXTRAPOLATING
     unseen = balance is None and weighting.label == "none"
     checks = [
@@ -134,19 +139,3 @@ def rate_weighting(weighting: Weighting, balance: pd.DataFrame | None, doubts: S
 def rate_published(words: str, *, verdict: str = POOR) -> dict:
     """Row of a control whose patients are not known one by one: nothing can be balanced, and `words` says what."""
     return {"weights": "none", "verdict": verdict, "words": words} | dict.fromkeys(MEASURES, np.nan)
-
-
-def _find_largest_smd(balance: pd.DataFrame | None) -> tuple[float, str]:
-    if balance is None or not balance["smd"].notna().any():
-        return float("nan"), ""
-    size = balance["smd"].abs()
-    return float(size.max()), str(balance["covariate"].iloc[int(size.argmax())])
-
-
-def _measure_outside(weighting: Weighting) -> float:
-    """Share of the cohort whose score lies outside the range of the control's; nan without scores."""
-    if weighting.score is None:
-        return float("nan")
-    inside = weighting.samples.in_cohort
-    theirs, ours = weighting.score[~inside], weighting.score[inside]
-    return float(((ours < theirs.min()) | (ours > theirs.max())).mean())

@@ -219,7 +219,7 @@ def measure_quality(curve: DigitisedCurve, found: Reconstruction, control: Curve
     median = compute_quantile(rebuilt, 0.5).time
     below = curve.time[curve.survival <= 0.5]
     published = control.published_median_months or (float(below[0]) if len(below) else np.nan)
-    mean, ours = _area(curve.time, curve.survival), _area(curve.time, values)
+    mean, ours = (float(np.sum(np.diff(curve.time) * s[:-1])) for s in (curve.survival, values))
     flat = float(count_flat_events(curve, found))
     rows = [
         ("survival", 0.0, distance, distance, control.limit_survival),
@@ -233,10 +233,6 @@ def measure_quality(curve: DigitisedCurve, found: Reconstruction, control: Curve
     difference = table.pop("difference")
     verdict = np.where(difference <= table["limit"] + 1e-12, ACCEPTED, REFUSED)
     return table.assign(verdict=np.where(np.isfinite(difference), verdict, UNKNOWN))
-
-
-def _area(time: NDArray, survival: NDArray) -> float:
-    return float(np.sum(np.diff(time) * survival[:-1]))
 
 
 def count_flat_events(curve: DigitisedCurve, found: Reconstruction) -> int:

@@ -52,7 +52,9 @@ def tabulate_bias_sensitivity(
         e_value, bound = compute_e_value(value, low, high, common_outcome=event_share > COMMON_SHARE)
         found.append(comparison_row("e_value", "e_value", value=e_value, low=bound, **shared))
         factor = compute_tipping_factor(low, high)
-        note = _describe_factor(factor)
+        side = "lower" if factor < 1 else "higher"
+        note = f"the control's hazard would have to be {abs(factor - 1):.0%} {side} for the result to be lost"
+        note = "the interval holds 1 already: there is no result to lose" if factor == 1 else note
         found.append(comparison_row("tipping_point", "tipping_factor", value=factor, note=note, **shared))
         median = medians.get(row["weights"], math.nan) / factor
         if math.isfinite(median):
@@ -62,16 +64,7 @@ def tabulate_bias_sensitivity(
 
 def compute_tipping_factor(low: float, high: float) -> float:
     """What the control's hazard must be multiplied by for the interval of the ratio to reach 1."""
-    if high < 1:
-        return high
-    return low if low > 1 else 1.0
-
-
-def _describe_factor(factor: float) -> str:
-    if factor == 1:
-        return "the interval holds 1 already: there is no result to lose"
-    side = "lower" if factor < 1 else "higher"
-    return f"the control's hazard would have to be {abs(factor - 1):.0%} {side} for the result to be lost"
+    return high if high < 1 else max(low, 1.0)
 
 
 def sensitivity_row(kind: str, item: str, row: dict, note: str = "") -> dict:
@@ -96,10 +89,9 @@ def vary_start(comparison: Comparison) -> Iterator[dict]:
     """The comparison of what came after each landmark, among those still observed then, on both sides."""
     note = "those who had the event earlier are out on both sides"
     for months in map(float, comparison.settings.landmark_months):
-        if months >= comparison.end:
-            continue
-        row = comparison.estimate(start_at(comparison.cohort, months), months)
-        yield sensitivity_row("start", f"from {months:g} months", row, note)
+        if months < comparison.end:
+            row = comparison.estimate(start_at(comparison.cohort, months), months)
+            yield sensitivity_row("start", f"from {months:g} months", row, note)
 
 
 def vary_calendar(comparison: Comparison) -> Iterator[dict]:

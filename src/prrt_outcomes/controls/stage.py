@@ -64,9 +64,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     parts["control_meta"].append(summarise_medians(medians, study.analysis.confidence.level))
     results = {name: stack_tables(name, frames) for name, frames in parts.items()}
     reason = "; ".join(left_out)
-    status = "done" if not reason else "partial"
-    if results["controls"].empty:
-        status = "skipped"
+    status = "skipped" if results["controls"].empty else "partial" if reason else "done"
     return results | {"attrition": attrition_frame(losses), "stages": stage_frame("controls", status, reason)}
 
 
@@ -80,13 +78,14 @@ def _compare(tables: dict[str, pd.DataFrame], control: Control, study: Study) ->
         arm = getattr(control, "arm", control.id)
         return ControlResults(losses=lost, reason=f"the library shows no {control.endpoint} curve for {arm}")
     found = comparison.compare()
-    rows = _mark_competing(found.rows) if cohort.has_competing_events else found.rows
+    rows = found.rows
+    if cohort.has_competing_events:  # curves take competing events as censored
+        marked = {"status": "competing_censored"}
+        rows = [r | marked if r["method"] in CURVES and r["status"] == "ok" else r for r in rows]
     varied = comparison.vary()
     varied += vary_censoring(comparison) if varied else []
-    more = {
-        "control_comparability": tabulate_comparability(comparison),
-        "control_sensitivity": pd.DataFrame(varied),
-    }
+    more = {"control_comparability": tabulate_comparability(comparison)}
+    more["control_sensitivity"] = pd.DataFrame(varied)
     for row in varied[:1]:
         whose = {"population": getattr(comparison, "population", "all")}
         rows = [*rows, *(one | whose for one in draw_bias(row, control.unmeasured, study.analysis))]
@@ -105,11 +104,3 @@ def choose_comparison(
         return PatientsComparison(tables, study, known, cohort)
     arm = getattr(control, "arm", "")
     return None if known is None else fit_published(tables, study, known, cohort, arm)
-
-
-def _mark_competing(rows: list[dict]) -> list[dict]:
-    """Say of each estimate from a survival curve that it takes competing events as censored."""
-    return [
-        row | {"status": "competing_censored"} if row["method"] in CURVES and row["status"] == "ok" else row
-        for row in rows
-    ]

@@ -36,11 +36,8 @@ def tabulate_bias_array(row: dict, confounder: UnmeasuredConfounder) -> pd.DataF
     if not np.isfinite([row["value"], row["low"], row["high"]]).all():
         return pd.DataFrame()
     ends = confounder.hazard_ratio
-    axes = (
-        confounder.prevalence,
-        confounder.prevalence_control,
-        (ends[0], math.sqrt(ends[0] * ends[1]), ends[1]),
-    )
+    ratios = (ends[0], math.sqrt(ends[0] * ends[1]), ends[1])
+    axes = (confounder.prevalence, confounder.prevalence_control, ratios)
     grid = np.array(np.meshgrid(*(np.unique(axis) for axis in axes), indexing="ij")).reshape(3, -1)
     names = ("prevalence", "prevalence_control", "confounder_hazard_ratio")
     table = pd.DataFrame(dict(zip(names, grid, strict=True)) | {"bias": compute_confounded_ratio(*grid)})

@@ -49,7 +49,7 @@ def compare_weightings(
     """
     level, samples = settings.confidence.level, weightings[0].samples
     usable = [weighting for weighting in weightings if weighting.is_usable]
-    points = [row for weighting in weightings for row in compare_weighted(weighting, settings)]
+    points = [row for w in weightings for row in compare_weighted(w, settings)]
     rows = [*points, *bootstrap_weightings(weightings, settings, points), *given]
     balance = {
         w.label: tabulate_balance(w, published_means) for w in usable if len(w.samples.covariates.columns)
@@ -81,8 +81,7 @@ def compare_weighted(weighting: two_samples.Weighting, settings: AnalysisSetting
     """Rows of `controls` of one weighting with robust intervals, and what is doubly robust."""
     if not weighting.is_usable:
         return [_row_without_weights(weighting)]
-    rows = two_samples.compare_two_samples(weighting, settings)
-    rows = [row | {"note": weighting.note} for row in rows]
+    rows = [row | {"note": weighting.note} for row in two_samples.compare_two_samples(weighting, settings)]
     return rows + compare_standardised(weighting, settings)
 
 
@@ -215,9 +214,6 @@ def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
     """Patients, weights and effective patients at risk just before each tick."""
     inside, _ = flag_at_risk(rows, ticks)
     weighted = inside * (1.0 if rows.weights is None else rows.weights)
-    columns = {
-        "time_months": ticks,
-        "n_at_risk": inside.sum(axis=1),
-        "weighted_at_risk": weighted.sum(axis=1),
-    }
-    return pd.DataFrame(columns | {"effective_at_risk": compute_effective_sample_size(weighted)})
+    table = pd.DataFrame({"time_months": ticks, "n_at_risk": inside.sum(axis=1)})
+    size = compute_effective_sample_size(weighted)
+    return table.assign(weighted_at_risk=weighted.sum(axis=1), effective_at_risk=size)

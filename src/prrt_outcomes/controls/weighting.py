@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -64,13 +63,21 @@ def fit_weighting(samples: TwoSamples, control: PatientsControl, label: str) -> 
 def fit_maic_weighting(samples: TwoSamples, targets: Sequence[MaicTarget]) -> Weighting:
     """MAIC weights of the cohort towards summaries of the control; the control keeps weight 1."""
     inside = samples.in_cohort
+    covariates = samples.covariates.loc[inside].reset_index(drop=True)
     try:
-        found = fit_maic(samples.covariates.loc[inside].reset_index(drop=True), targets)
+        found = fit_maic(covariates, targets)
     except ValueError as error:
         return Weighting("maic", samples, status="not_estimable", note=str(error))
     weights = np.ones(len(inside))
     weights[inside] = found.weights
-    return Weighting("maic", samples, weights, refit=partial(_refit_maic, samples, targets))
+
+    def refit(counts: np.ndarray) -> np.ndarray:
+        """Weights of each replicate that meet the targets, which stay as they are."""
+        found = np.ones(counts.shape)
+        found[:, inside] = bootstrap_maic(covariates, targets, counts[:, inside])
+        return found
+
+    return Weighting("maic", samples, weights, refit=refit)
 
 
 def _match(
@@ -122,14 +129,6 @@ def derive_targets(
             level = "true"
         targets.append(MaicTarget(item.covariate, STATISTICS[item.statistic], item.value, level))
     return covariates, targets
-
-
-def _refit_maic(samples: TwoSamples, targets: Sequence[MaicTarget], counts: np.ndarray) -> np.ndarray:
-    """Weights of each replicate that meet the targets, which stay as they are; the control's weights are 1."""
-    weights, inside = np.ones(counts.shape), samples.in_cohort
-    covariates = samples.covariates.loc[inside].reset_index(drop=True)
-    weights[:, inside] = bootstrap_maic(covariates, targets, counts[:, inside])
-    return weights
 
 
 def bootstrap_weightings(

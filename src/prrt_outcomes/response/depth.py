@@ -23,8 +23,7 @@ def summarise_waterfall(
     keys = pd.MultiIndex.from_frame(best[["criterion", "patient_id"]])
     table = best[["patient_id", "criterion", "best_response", *group_by]].copy()
     table["best_change"] = change.reindex(keys).to_numpy()
-    order = {name: place for place, name in enumerate(best["criterion"].unique())}
-    table["place"] = table["criterion"].map(order)
+    table["place"] = pd.factorize(table["criterion"])[0]
     by = ["place", "best_change", "patient_id"]
     table = table[table["best_change"].notna()].sort_values(by, ascending=[True, False, True])
     columns = ["patient_id", "criterion", "best_change", "best_response", *group_by]

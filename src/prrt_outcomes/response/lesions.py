@@ -124,18 +124,13 @@ def find_structure_faults(lesions: pd.DataFrame, courses: pd.DataFrame) -> pd.Da
     ]
     rows = pd.concat(found).drop_duplicates("course").set_index("course")
     rows["fault"] = pd.Series(fill_lesions(rows["text"], rows["lesion_id"]), index=rows.index, dtype=object)
-    return (
-        rows[["fault", "fault_rule"]]
-        .reindex(courses.index[courses["baseline"] >= 0])
-        .reindex(courses.index)
-        .fillna("")
-    )
+    faults = rows[["fault", "fault_rule"]].reindex(courses.index[courses["baseline"] >= 0])
+    return faults.reindex(courses.index).fillna("")
 
 
 def fill_lesions(templates: pd.Series, names: pd.Series) -> list[str]:
     """Texts with the name of a lesion in its place."""
-    pairs = zip(templates, names, strict=True)
-    return [template.replace("{lesion}", str(name)) for template, name in pairs]
+    return [words.replace("{lesion}", str(name)) for words, name in zip(templates, names, strict=True)]
 
 
 def compute_sizes(lesions: pd.DataFrame, criterion: CriterionDefinition) -> pd.DataFrame:

@@ -61,6 +61,9 @@ def fit_response_model(
     columns), `separation`, `few_events`, `not_converged` (Firth), `ok`. Events are those of the rarer
     outcome.
     """
+    from firthmodels import detect_separation
+    from statsmodels.discrete.discrete_model import Logit
+
     y = event[covariates.notna().all(axis=1)]
     n, events = len(y), int(y.sum())
     names = {"n": "n_level", "events": "events_level", "n_model": "n", "events_model": "events"}
@@ -76,10 +79,15 @@ def fit_response_model(
     if np.linalg.matrix_rank(full) < full.shape[1]:
         return _fill(asked, None, level, "not_estimable")
     few = min(events, n - events) < EVENTS_A_PARAMETER * design.matrix.shape[1]
-    if _is_separated(design.matrix, y):
+    centre, scale = compute_centre_and_scale(design.matrix)
+    if detect_separation((design.matrix - centre) / scale, y).separation:
         status, plain = "separation", None
     else:
-        status, plain = ("few_events" if few else "ok"), _fit_plain(full, y)
+        fit = Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
+        status, plain = (
+            ("few_events" if few else "ok"),
+            (fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None),
+        )
     table = add_absent_levels(_fill(head, plain, level, status), asked)
     if status == "ok":
         return table
@@ -87,22 +95,6 @@ def fit_response_model(
     penalised = _fill(head, firth, level, "ok" if firth is not None else "not_converged")
     penalised = add_absent_levels(penalised, asked.assign(suffix="_firth"))
     return pd.concat([table, penalised], ignore_index=True)
-
-
-def _is_separated(matrix: np.ndarray, y: np.ndarray) -> bool:
-    """Whether some combination of the columns separates the outcomes."""
-    from firthmodels import detect_separation
-
-    centre, scale = compute_centre_and_scale(matrix)
-    return bool(detect_separation((matrix - centre) / scale, y).separation)
-
-
-def _fit_plain(full: np.ndarray, y: np.ndarray) -> tuple[np.ndarray | None, ...]:
-    """Maximum likelihood: coefficient, standard error and Wald p-value of each column after the intercept."""
-    from statsmodels.discrete.discrete_model import Logit
-
-    fit = Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
-    return fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None
 
 
 def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, ...] | None:
@@ -113,15 +105,13 @@ def _fit_firth(matrix: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndar
     from firthmodels import FirthLogisticRegression
 
     centre, scale = compute_centre_and_scale(matrix)
-    k = matrix.shape[1]
-    features = list(range(k))
-    scaled = (matrix - centre) / scale
+    k, scaled = matrix.shape[1], (matrix - centre) / scale
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             fit = FirthLogisticRegression(backend="numpy", max_iter=500, gtol=1e-6, xtol=1e-6).fit(scaled, y)
-            fit.lrt(features=features)
-            bounds = fit.conf_int(alpha=1 - level, method="pl", features=features, max_iter=200)
+            fit.lrt(features=list(range(k)))
+            bounds = fit.conf_int(alpha=1 - level, method="pl", features=list(range(k)), max_iter=200)
         except (Warning, np.linalg.LinAlgError):
             return None
     low, high = bounds[:k, 0] / scale, bounds[:k, 1] / scale
@@ -135,12 +125,8 @@ def _fill(head: pd.DataFrame, fit: tuple | None, level: float, status: str) -> p
     if low is None:
         half = ndtri(0.5 + level / 2) * std_error
         low, high = coefficient - half, coefficient + half
+    names, logs = ("odds_ratio", "odds_ratio_low", "odds_ratio_high"), (coefficient, low, high)
+    ratios = {name: compute_ratio(log) for name, log in zip(names, logs, strict=True)}
     return head.assign(
-        log_odds_ratio=coefficient,
-        std_error=std_error,
-        odds_ratio=compute_ratio(coefficient),
-        odds_ratio_low=compute_ratio(low),
-        odds_ratio_high=compute_ratio(high),
-        p_value=p_value,
-        status=status,
+        log_odds_ratio=coefficient, std_error=std_error, p_value=p_value, status=status, **ratios
     )

@@ -85,21 +85,20 @@ def _list_sums(responses: pd.DataFrame, settings: ResponseSettings) -> pd.DataFr
     for name, rows in responses.groupby("criterion", sort=False):
         criterion = own[str(name)]
         reference = rows[f"{criterion.progression_reference}_sum"].to_numpy()
+        threshold = compute_progression_threshold(reference, criterion)
+        part = rows[["period", "reader", "baseline_sum", "nadir_sum"]].assign(
+            item="sum",
+            date=rows["assessment_date"],
+            criterion=name,
+            value=rows["target_sum"],
+            unit=SUM_UNITS[criterion.measure],
+            response_threshold=rows["baseline_sum"] * (1 - criterion.partial_fall),
+            response=rows["overall_response"].astype("string"),
+            words=rows["reason"].astype("string"),
+        )
+        # Empty where single lesions decide.
         parts.append(
-            rows[["period", "reader", "baseline_sum", "nadir_sum"]].assign(
-                item="sum",
-                date=rows["assessment_date"],
-                criterion=name,
-                value=rows["target_sum"],
-                unit=SUM_UNITS[criterion.measure],
-                response_threshold=rows["baseline_sum"] * (1 - criterion.partial_fall),
-                # Empty where single lesions decide.
-                progression_threshold=compute_progression_threshold(reference, criterion)
-                if criterion.progression_unit == "sum"
-                else np.nan,
-                response=rows["overall_response"].astype("string"),
-                words=rows["reason"].astype("string"),
-            )
+            part.assign(progression_threshold=threshold if criterion.progression_unit == "sum" else np.nan)
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 

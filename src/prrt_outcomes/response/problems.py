@@ -102,14 +102,11 @@ def _list_target_rules(run: CriterionRun) -> list[pd.DataFrame]:
 def _list_unknown_nodes(run: CriterionRun) -> pd.DataFrame:
     """Scans that would be a CR if what is left of the disease were normal lymph nodes, which the rows leave open."""
     lesions, limit = run.lesions, run.criterion.node_normal_mm
-    counted = lesions["is_target"] | (
-        (lesions["role"] == codes.NON_TARGET) & (lesions["kind"] == codes.FOLLOW_UP)
-    )
-    own = lesions[counted & (limit > 0)]
+    left = (lesions["role"] == codes.NON_TARGET) & (lesions["kind"] == codes.FOLLOW_UP)
+    own = lesions[(lesions["is_target"] | left) & (limit > 0)]
     small = (own["state"] == codes.TOO_SMALL) | (own[["longest_mm", "perpendicular_mm"]].min(axis=1) < limit)
-    possible = (
-        own["node_unknown"] & own["state"].isin((codes.MEASURED, codes.TOO_SMALL)) & small & ~own["gone"]
-    )
+    possible = own["node_unknown"] & own["state"].isin((codes.MEASURED, codes.TOO_SMALL)) & small
+    possible &= ~own["gone"]
     complete = (possible | own["gone"]).groupby(own["scan"]).all()
     names = own[possible].groupby("scan")["lesion_id"].agg(lambda ids: ", ".join(map(str, ids)))
     scans = run.scans.loc[run.scans.index.isin(names.index.intersection(complete.index[complete]))]
@@ -134,9 +131,8 @@ def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], stud
         known = filter_known(table, "assessment_date", study)
         late, foreign = len(table) - len(known), int((~known["patient_id"].isin(treated)).sum())
         if late:
-            rows.append(
-                attrition_row(name, "rows", "response: cut-off", "after the data cut-off", len(table), late)
-            )
+            reason = "after the data cut-off"
+            rows.append(attrition_row(name, "rows", "response: cut-off", reason, len(table), late))
         if foreign:
             reason = "the patient has no cycle of treatment"
             rows.append(attrition_row(name, "rows", "response: treated", reason, len(known), foreign))
@@ -144,26 +140,20 @@ def count_losses(tables: dict[str, pd.DataFrame], runs: list[CriterionRun], stud
     courses, best = run.registry.courses, run.best[False]
     reader = find_first_reader(run.registry.readers, run.settings)
     own = (courses["period"] == 1) & (courses["reader"] == reader)
-    why = np.where(best["response"] == codes.NE, _classify_losses(courses, best), "")[own]
-    left = len(why)
-    for reason in LOSSES:
-        lost = int((why == reason).sum())
-        if lost:
-            rows.append(
-                attrition_row("best_responses", "patients", "response: evaluable", reason, left, lost)
-            )
-            left -= lost
-    return rows
-
-
-def _classify_losses(courses: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
-    """Why the best response of each course would be NE."""
-    not_assessed, no_baseline, contradiction, early, not_evaluated, late = LOSSES
+    not_assessed, no_baseline, contradiction, early, not_evaluated, after_therapy = LOSSES
     conditions = {
         not_assessed: best["why"] == "not_assessed",
-        late: best["why"] == "after_new_therapy",
+        after_therapy: best["why"] == "after_new_therapy",
         early: best["why"].isin(["early", "unconfirmed_early"]),
         contradiction: courses["fault"] != "",
         no_baseline: courses["baseline"] < 0,
     }
-    return np.select(list(conditions.values()), list(conditions), not_evaluated)
+    reasons = np.select(list(conditions.values()), list(conditions), not_evaluated)
+    why = np.where(best["response"] == codes.NE, reasons, "")[own]
+    left, step = len(why), ("best_responses", "patients", "response: evaluable")
+    for reason in LOSSES:
+        lost = int((why == reason).sum())
+        if lost:
+            rows.append(attrition_row(*step, reason, left, lost))
+            left -= lost
+    return rows

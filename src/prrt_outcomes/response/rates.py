@@ -69,14 +69,12 @@ def summarise_response_rates(
     level : of the exact (Clopper-Pearson) interval
     Returns the result table `response_rates`; all treated patients of the group are the denominator.
     """
-    frames = [_count_categories(best.assign(all="all"), "all")]
-    frames += [_count_categories(best, name) for name in group_by]
-    table = pd.concat(frames, ignore_index=True)
+    best = best.assign(all="all")
+    table = pd.concat([_count_categories(best, name) for name in ("all", *group_by)], ignore_index=True)
     low, high = compute_clopper_pearson(table["n"], table["total"], level)
     share = table["n"] / table["total"]
     table = table.assign(proportion=share, proportion_low=low, proportion_high=high, status="ok")
-    order = {name: place for place, name in enumerate(best["criterion"].unique())}
-    table["place"] = table["criterion"].map(order)
+    table["place"] = table["criterion"].map(best["criterion"].unique().tolist().index)
     return table.sort_values(["place", "confirmed"], ignore_index=True).drop(columns="place")
 
 
@@ -112,9 +110,8 @@ def summarise_rate_differences(
     rows = []
     known = rates[(rates["group_by"] != "all") & (rates["group"] != UNKNOWN)]
     known = known[known["category"].isin(list(COMPOSITES))]
-    for (criterion, confirmed, group_by), part in known.groupby(
-        ["criterion", "confirmed", "group_by"], sort=False
-    ):
+    by = ["criterion", "confirmed", "group_by"]
+    for (criterion, confirmed, group_by), part in known.groupby(by, sort=False):
         sizes = part.drop_duplicates("group").set_index("group")["total"]
         reference = references.get(str(group_by))
         if len(sizes) < 2 or reference not in sizes.index:
@@ -145,13 +142,9 @@ def pair_reported(run: CriterionRun, reader: str) -> pd.DataFrame:
     reported = derive_reported_best(run)
     derived = run.scans.loc[run.scans["has_lesions"], "course"]
     both = reported["date"].notna() & reported.index.isin(derived)
-    name = run.criterion.name
+    name, sides = run.criterion.name, (run.best[False], reported)
     return _pair(
-        "reported",
-        name,
-        f"{name} as reported",
-        _by_patient(run, run.best[False], both, reader),
-        _by_patient(run, reported, both, reader),
+        "reported", name, f"{name} as reported", *(_by_patient(run, side, both, reader) for side in sides)
     )
 
 
@@ -197,21 +190,13 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
         if pair.empty:
             continue
         table = pd.crosstab(pair["response_a"], pair["response_b"], dropna=False).to_numpy()
-        kappa = compute_kappa(table, confidence=level)
-        first, second = np.divmod(np.arange(table.size), len(RESPONSES))
-        cells = {
-            "response_a": convert_to_category(first, RESPONSES),
-            "response_b": convert_to_category(second, RESPONSES),
-            "n": table.ravel(),
-            **pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict(),
-            "kappa": kappa.kappa,
-            "kappa_low": kappa.lower,
-            "kappa_high": kappa.upper,
-            "n_pairs": len(pair),
-            "agreement": kappa.agreement,
-            "status": kappa.status,
-        }
-        frames.append(pd.DataFrame(cells))
+        found = compute_kappa(table, confidence=level)
+        places = np.divmod(np.arange(table.size), len(RESPONSES))
+        first, second = (convert_to_category(place, RESPONSES) for place in places)
+        cells = pd.DataFrame({"response_a": first, "response_b": second, "n": table.ravel()})
+        shared = pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict() | {"n_pairs": len(pair)}
+        shared |= {"kappa": found.kappa, "kappa_low": found.lower, "kappa_high": found.upper}
+        frames.append(cells.assign(**shared, agreement=found.agreement, status=found.status))
     if not frames:
         return pd.DataFrame(columns=["criterion_a", "criterion_b", "response_a", "response_b", "n", "kappa"])
     return pd.concat(frames, ignore_index=True)

@@ -35,7 +35,13 @@ def format_reasons(scans: pd.DataFrame, lesions: pd.DataFrame, criterion: Criter
         decisive = lesions.reindex(own["deciding"])
         body[codes == code] = _FIXED.get(rule) or _write_body(rule, own, decisive, criterion)
     head = np.array([f"{name}: " for name in RESPONSES], dtype=object)[scans["overall_response"].to_numpy()]
-    return head + body + _describe_new_lesions(scans)
+    # New lesions beside the reason: seen too, or flagged because the modality changed.
+    words, status = np.full(len(scans), "", dtype=object), scans["new_lesion"].to_numpy()
+    words[(status == NEW_COUNTED) & ~np.isin(scans["rule"], _NO_NEW_LESION_BESIDE)] = "; new lesion"
+    flagged = status == NEW_BY_MODALITY
+    modality = scans["modality"][flagged].fillna("")
+    words[flagged] = [f"; new lesion first seen with {name}, not counted" for name in modality]
+    return head + body + words
 
 
 def _write_body(
@@ -60,9 +66,8 @@ def _write_body(
         case "gone" if is_marker:
             return total + " is normal"
         case "gone":
-            return "all targets have gone" + np.where(own["total"] > 0, ", nodes are normal", "").astype(
-                object
-            )
+            nodes = np.where(own["total"] > 0, ", nodes are normal", "")
+            return "all targets have gone" + nodes.astype(object)
         case "fall":
             return total + _compare_with_baseline(own, unit)
         case "stable":
@@ -90,10 +95,8 @@ def _write_body(
 
 def _compare_with_baseline(own: pd.DataFrame, unit: str) -> np.ndarray:
     total, base = own["total"].to_numpy(), own["baseline_sum"].to_numpy()
-    change = f" {unit} is " + format_changes((total - base) / base, "%")
-    return (
-        change + " from baseline " + format_sizes(base) + f" {unit} of " + format_days(own["baseline_date"])
-    )
+    change = f" {unit} is " + format_changes((total - base) / base, "%") + " from baseline "
+    return change + format_sizes(base) + f" {unit} of " + format_days(own["baseline_date"])
 
 
 def _compare_with_nadir(own: pd.DataFrame, unit: str) -> np.ndarray:
@@ -160,14 +163,3 @@ def format_days(dates: pd.Series) -> np.ndarray:
     """ISO dates; `NaT` for no date."""
     codes, days = pd.factorize(dates.to_numpy(dtype="datetime64[D]"), use_na_sentinel=False)
     return np.datetime_as_string(days, unit="D").astype(object)[codes]
-
-
-def _describe_new_lesions(scans: pd.DataFrame) -> np.ndarray:
-    """What is said of new lesions beside the reason: seen too, or flagged because the modality changed."""
-    words = np.full(len(scans), "", dtype=object)
-    status = scans["new_lesion"].to_numpy()
-    words[(status == NEW_COUNTED) & ~np.isin(scans["rule"], _NO_NEW_LESION_BESIDE)] = "; new lesion"
-    flagged = status == NEW_BY_MODALITY
-    modality = scans["modality"][flagged].fillna("")
-    words[flagged] = [f"; new lesion first seen with {name}, not counted" for name in modality]
-    return words

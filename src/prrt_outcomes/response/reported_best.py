@@ -9,11 +9,6 @@ from prrt_outcomes.study.response import ResponseSettings
 from prrt_outcomes.tables.frames import conform_table
 
 
-def has_reported_best(patients: pd.DataFrame) -> bool:
-    """Whether the table of patients gives a best response."""
-    return bool(patients["reported_best_response"].notna().any())
-
-
 def derive_reported_best(tables: Mapping[str, pd.DataFrame], settings: ResponseSettings) -> pd.DataFrame:
     """Table `best_responses` of the initial period, as the registry reports it under the primary criterion.
 

@@ -55,16 +55,29 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     tables : typed frames `treatment_periods`, `assessments`, `lesions`, `therapies`
     study : section `response`, new_anticancer_therapy, partial_dates
     """
-    readers = list_readers((tables["lesions"], tables["assessments"]), study.response)
-    courses = _list_courses(tables["treatment_periods"], readers)
+    settings, read = study.response, (tables["lesions"], tables["assessments"])
+    found = {str(reader) for table in read for reader in table["reader"].dropna().unique()}
+    named = {reader for reader in (settings.reader, settings.adjudicator) if reader is not None}
+    readers = tuple(sorted(found | named)) or (DEFAULT_READER,)
+    # Every treatment period under every reader; `patient` and `place` (of the reader) are whole numbers.
+    periods = tables["treatment_periods"].sort_values(
+        ["patient_id", "period"], kind="stable", ignore_index=True
+    )
+    every = pd.DataFrame({"reader": pd.array(readers, dtype="string"), "place": np.arange(len(readers))})
+    courses = periods[["patient_id", "period", "first_cycle"]].merge(every, how="cross")
+    courses["patient"] = pd.factorize(courses["patient_id"])[0]
     courses["new_therapy_date"] = _find_new_therapies(tables["therapies"], courses, study)
     dated, lesions, assessments = _number_scans(tables, courses, readers)
-    scans = _assign_scans(dated, courses, study.response.baseline_days)
+    scans = _assign_scans(dated, courses, settings.baseline_days)
     scans = scans.join(_summarise_assessments(assessments), on="scan_id")
     flags = ["non_target_differs", "new_lesion_read", "new_lesion_stated"]
     scans[flags] = scans[flags].eq(True)
     scans["non_target_read"] = scans["non_target_read"].fillna(codes.MISSING).astype(np.int8)
-    scans["new_modality"] = _find_new_modality(scans)
+    # Whether the modality is known and no earlier scan of the course had it, but another.
+    known = scans["modality"].notna()
+    first = known & ~scans.duplicated(["course", "modality"]) & (scans["kind"] == codes.FOLLOW_UP)
+    earlier = known.groupby(scans["course"]).cumsum() - known.astype(int) > 0
+    scans["new_modality"] = (first & earlier).to_numpy(dtype=bool)
     baseline = scans[scans["kind"] == codes.BASELINE].reset_index().set_index("course")["index"]
     courses["baseline"] = baseline.reindex(courses.index, fill_value=-1)
     courses["followed"] = courses.index.isin(scans.loc[scans["kind"] == codes.FOLLOW_UP, "course"])
@@ -73,16 +86,12 @@ def derive_registry(tables: dict[str, pd.DataFrame], study: Study) -> Registry:
     lesions = derive_lesions(lesions, scans)
     courses = courses.join(find_structure_faults(lesions, courses))
     scans["fault"] = courses["fault"].to_numpy()[scans["course"]]
-    reports = _list_reports(assessments)
+    reports = assessments[["scan_id"]].assign(
+        criterion=assessments["reported_criterion"].astype("string").fillna("any").astype(object),
+        response=codes.convert_to_codes(assessments["reported_response"], codes.RESPONSES),
+    )
+    reports = reports[reports["response"] >= 0]
     return Registry(courses.drop(columns=["patient", "place"]), scans, lesions, reports, readers)
-
-
-def _list_courses(periods: pd.DataFrame, readers: tuple[str, ...]) -> pd.DataFrame:
-    """Every treatment period under every reader; `patient` and `place` (of the reader) are whole numbers."""
-    periods = periods.sort_values(["patient_id", "period"], kind="stable", ignore_index=True)
-    every = pd.DataFrame({"reader": pd.array(readers, dtype="string"), "place": np.arange(len(readers))})
-    courses = periods[["patient_id", "period", "first_cycle"]].merge(every, how="cross")
-    return courses.assign(patient=pd.factorize(courses["patient_id"])[0])
 
 
 def _number_scans(
@@ -143,11 +152,9 @@ def _assign_scans(dated: pd.DataFrame, courses: pd.DataFrame, baseline_days: int
     prior = baseline["prior"].dropna().rename("scan_id")
     last = find_last(dated)["scan_id"].astype("float64")
     last = baseline["scan_id"].astype("float64").reindex(last.index).fillna(last)
-    parts = [
-        following[["course", "scan_id"]].assign(kind=codes.FOLLOW_UP),
-        last.reset_index().assign(kind=codes.BASELINE),
-        prior.reset_index().assign(kind=codes.PRIOR),
-    ]
+    kinds = {codes.FOLLOW_UP: following[["course", "scan_id"]], codes.BASELINE: last.reset_index()}
+    kinds[codes.PRIOR] = prior.reset_index()
+    parts = [part.assign(kind=kind) for kind, part in kinds.items()]
     scans = pd.concat([part.astype("int64") for part in parts], ignore_index=True)
     scans = scans.merge(dated[["scan_id", "date", "has_lesions"]], on="scan_id")
     return scans.sort_values(["course", "date"], kind="stable", ignore_index=True)
@@ -202,41 +209,12 @@ def _summarise_assessments(assessments: pd.DataFrame) -> pd.DataFrame:
     ).drop(columns=["worst", "best"])
 
 
-def _find_new_modality(scans: pd.DataFrame) -> np.ndarray:
-    """Whether the modality of a follow-up scan is known and no earlier scan of the course had it, but another."""
-    known = scans["modality"].notna()
-    first = known & ~scans.duplicated(["course", "modality"])
-    earlier = known.groupby(scans["course"]).cumsum() - known.astype(int) > 0
-    return (first & earlier & (scans["kind"] == codes.FOLLOW_UP)).to_numpy(dtype=bool)
-
-
-def _list_reports(assessments: pd.DataFrame) -> pd.DataFrame:
-    """Reported responses of the scans: scan_id, criterion, response."""
-    reports = pd.DataFrame(
-        {
-            "scan_id": assessments["scan_id"],
-            "criterion": assessments["reported_criterion"].astype("string").fillna("any").astype(object),
-            "response": codes.convert_to_codes(assessments["reported_response"], codes.RESPONSES),
-        }
-    )
-    return reports[reports["response"] >= 0]
-
-
-def list_readers(tables: Iterable[pd.DataFrame], settings: ResponseSettings) -> tuple[str, ...]:
-    """Readers of the tables in alphabetical order; the one that the study names is among them."""
-    found = {str(reader) for table in tables for reader in table["reader"].dropna().unique()}
-    named = {reader for reader in (settings.reader, settings.adjudicator) if reader is not None}
-    return tuple(sorted(found | named)) or (DEFAULT_READER,)
-
-
 def find_primary_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
     """The reader whose responses are the study's: the adjudicated reading where the study names an adjudicator.
 
     Without a named reader it is `local`, else the only one, else the first in the alphabet (the stage says so).
     """
-    if settings.adjudicator is not None:
-        return ADJUDICATED
-    return find_first_reader(readers, settings)
+    return find_first_reader(readers, settings) if settings.adjudicator is None else ADJUDICATED
 
 
 def find_first_reader(readers: Iterable[str], settings: ResponseSettings) -> str:
@@ -244,9 +222,7 @@ def find_first_reader(readers: Iterable[str], settings: ResponseSettings) -> str
     if settings.reader is not None:
         return settings.reader
     known = sorted(set(readers) - {ADJUDICATED, LABORATORY})
-    if not known or DEFAULT_READER in known:
-        return DEFAULT_READER
-    return known[0]
+    return DEFAULT_READER if not known or DEFAULT_READER in known else known[0]
 
 
 def choose_adjudicated_courses(courses: pd.DataFrame, settings: ResponseSettings) -> np.ndarray:

@@ -27,26 +27,17 @@ from prrt_outcomes.response.rates import (
     summarise_rate_differences,
     summarise_response_rates,
 )
-from prrt_outcomes.response.reported_best import derive_reported_best, has_reported_best
+from prrt_outcomes.response.reported_best import derive_reported_best
 from prrt_outcomes.response.scans import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
 
 INPUTS = ("patients", "therapies", "assessments", "lesions", "labs", "treatment_periods")
 OUTPUTS = (
-    "responses",
-    "best_responses",
-    "response_depth",
-    "response_disagreements",
-    "response_warnings",
-    "response_warning_counts",
-    "response_rates",
-    "response_differences",
-    "response_model",
-    "response_concordance",
-    "waterfall",
-    "marker_changes",
-)
+    "responses", "best_responses", "response_depth", "response_disagreements", "response_warnings",
+    "response_warning_counts", "response_rates", "response_differences", "response_model", "response_concordance",
+    "waterfall", "marker_changes",
+)  # fmt: skip
 SETTINGS = ("response", "analysis", "partial_dates", "new_anticancer_therapy", "data_cutoff")
 
 
@@ -57,38 +48,30 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     concordance are those of the primary reader and the initial treatment period.
     """
     if tables["treatment_periods"].empty:
-        return derive_skipped_tables(
-            "response", OUTPUTS, "there are no cycles of treatment, so a response has no beginning"
-        )
+        reason = "there are no cycles of treatment, so a response has no beginning"
+        return derive_skipped_tables("response", OUTPUTS, reason)
     criteria = resolve_criteria(study.response)
     needed = {"assessments", "lesions"} | ({"labs"} if study.response.markers else set())
     if all(tables[name].empty for name in needed):
-        if has_reported_best(tables["patients"]):
-            return _summarise_reported(tables, study)
-        return derive_skipped_tables(
-            "response", OUTPUTS, f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
+        if tables["patients"]["reported_best_response"].isna().all():
+            reason = f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
+            return derive_skipped_tables("response", OUTPUTS, reason)
+        best = derive_reported_best(tables, study.response)
+        out, runs = (
+            {name: empty_table(name) for name in OUTPUTS} | {"best_responses": best},
+            list[CriterionRun](),
         )
-    runs = run_criteria(tables, study, criteria)
-    out = _tabulate_patients(runs, study)
+        reason = (
+            "best responses as reported, one a patient and without a date: who responds when is not known"
+        )
+        losses, stages = [], stage_frame("response", "partial", reason)
+    else:
+        runs = run_criteria(tables, study, criteria)
+        out = _tabulate_patients(runs, study)
+        losses, stages = count_losses(tables, runs, study), _state(runs, study)
     out |= _summarise(out, runs, tables, study)
-    return {
-        **{name: conform_table(name, out[name]) for name in OUTPUTS},
-        "attrition": attrition_frame(count_losses(tables, runs, study)),
-        "stages": _state(runs, study),
-    }
-
-
-def _summarise_reported(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Rates, differences and models of best responses that stand in the table of patients."""
-    best = derive_reported_best(tables, study.response)
-    out = {name: empty_table(name) for name in OUTPUTS} | {"best_responses": best}
-    out |= _summarise(out, [], tables, study)
-    reason = "best responses as reported, one a patient and without a date: who responds when is not known"
-    return {
-        **{name: conform_table(name, out[name]) for name in OUTPUTS},
-        "attrition": attrition_frame([]),
-        "stages": stage_frame("response", "partial", reason),
-    }
+    typed = {name: conform_table(name, out[name]) for name in OUTPUTS}
+    return typed | {"attrition": attrition_frame(losses), "stages": stages}
 
 
 def _tabulate_patients(runs: list[CriterionRun], study: Study) -> dict[str, pd.DataFrame]:
@@ -154,8 +137,8 @@ def _state(runs: list[CriterionRun], study: Study) -> pd.DataFrame:
         guessed = settings.reader is None and settings.adjudicator is None and DEFAULT_READER not in readers
         if guessed and len(readers) > 1 and not run.is_marker:
             primary = find_primary_reader(readers, settings)
-            reason = (
+            words = (
                 f"several readers and none named primary: {primary} was taken; name one in response.reader"
             )
-            return stage_frame("response", "partial", reason)
+            return stage_frame("response", "partial", words)
     return stage_frame("response", "done")

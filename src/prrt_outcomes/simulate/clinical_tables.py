@@ -166,9 +166,14 @@ def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:
     row, target, column = np.nonzero(seen)
     at = (row, target, column)
     days = readings.days[row, column]
+    before = history.grid.pre_baseline_days  # targets at the scan before the baseline scan
+    sizes = compute_shrunken_sizes(lesions, before[:, None])
+    noise = history.settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
+    value, state = measure_lesions(sizes, noise, np.zeros(sizes.shape, dtype=bool), lesions)
+    old, which = np.nonzero(lesions.present & (before < 0)[:, None])
     parts = [
         _target_rows(history, row, target, days, readings.value_mm[at], history.state[at]),
-        _earlier_rows(history, rng),
+        _target_rows(history, old, which, before[old], value[old, which, 0], state[old, which, 0]),
         _new_rows(history),
     ]
     frame = pd.concat(parts, ignore_index=True)
@@ -205,16 +210,6 @@ def _target_rows(
     longest = np.where(measured, np.where(node, other, value), np.nan)
     perpendicular = np.where(measured, np.where(node, value, other), np.nan)
     return rows.assign(longest=longest, perpendicular=perpendicular, state=state)
-
-
-def _earlier_rows(history: History, rng: Rng) -> pd.DataFrame:
-    """Targets at the scan before the baseline scan."""
-    lesions, days = history.lesions, history.grid.pre_baseline_days
-    sizes = compute_shrunken_sizes(lesions, days[:, None])
-    noise = history.settings.lesions.measurement_sd * rng.normal(size=sizes.shape)
-    value, state = measure_lesions(sizes, noise, np.zeros(sizes.shape, dtype=bool), lesions)
-    row, target = np.nonzero(lesions.present & (days < 0)[:, None])
-    return _target_rows(history, row, target, days[row], value[row, target, 0], state[row, target, 0])
 
 
 def _new_rows(history: History) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Rates of the model, and columns of tables from arrays: dates from days, partial dates, missing cells."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,13 @@ MODEL = SimpleNamespace(**yaml.safe_load(Path(__file__).with_name("model.yaml").
 """Rates and shares of the model that are no settings."""
 Array = np.ndarray
 Rng = np.random.Generator
+
+
+def draw_shares(rng: Rng, shares: Sequence[float] | Array, size: int) -> Array:
+    """Draw `size` codes by shares that need not add up to 1."""
+    cumulative = np.cumsum(shares)
+    uniform = rng.random(size) * cumulative[-1]
+    return (uniform[:, None] >= cumulative).sum(axis=1).clip(max=len(cumulative) - 1)
 
 
 def derive_dates(entry_day: Array, days: Array) -> Array:
@@ -31,9 +39,7 @@ def format_partial_dates(dates: Array, rng: Rng | None = None, share: float = 0.
         uniform = rng.random(len(text))
         text = np.where(uniform < share, text.astype("U7"), text)
         text = np.where(uniform < share / 3, text.astype("U4"), text)
-    result = text.astype(object)
-    result[~known] = None
-    return result
+    return np.where(known, text.astype(object), None)
 
 
 def hide_values(values: Array, hidden: Array) -> pd.Series:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.simulate import schedule
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng, derive_dates
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, derive_dates, draw_shares
 from prrt_outcomes.simulate.lesions import (
     ABSENT,
     CR,
@@ -26,7 +26,6 @@ from prrt_outcomes.simulate.lesions import (
 from prrt_outcomes.simulate.patients import (
     compute_log_hazard,
     draw_baseline,
-    draw_categories,
     draw_death_days,
     draw_progression_days,
 )
@@ -100,7 +99,12 @@ def draw_history(
     log_death = compute_log_hazard(baseline, settings, death=True, y90=y90)
     rng = open_stream(seed, "progression")
     progression = draw_progression_days(log_progression, response_days, settings, rng)
-    route, clinical_only = draw_route(lesions, settings, rng)
+    # How a progression shows, and whether it stays clinical: neither depends on the shrinkage.
+    route = draw_shares(rng, ROUTE_SHARES, patients)
+    impossible = (route == schedule.BY_TARGET) & (lesions.complete | ~lesions.has_targets)
+    impossible |= (route == schedule.BY_NON_TARGET) & ~lesions.non_target
+    route = np.where(impossible, schedule.BY_NEW_LESION, route)
+    clinical_only = rng.random(patients) < settings.scans.clinical_progression_share
     death = draw_death_days(log_death, progression, response_days, settings, open_stream(seed, "death"))
     grid = schedule.derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
     sizes = compute_shrunken_sizes(lesions, grid.days)
@@ -117,35 +121,35 @@ def draw_history(
     value = schedule.apply_progression(
         value, attended, grid, progression, route == schedule.BY_TARGET, lesions, rng
     )
-    readings = _gather_readings(value, state, attended, grid, progression, route, lesions)
+    progressed = grid.days >= progression[:, None]
+    small_node = lesions.node[:, :, None] & (value < 10.0)
+    gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
+    non_target_pd = progressed & (route == schedule.BY_NON_TARGET)[:, None]
+    readings = Readings(
+        days=grid.days,
+        attended=attended,
+        value_mm=value,
+        target_gone=gone.all(axis=1) & lesions.has_targets[:, None],
+        non_target_pd=non_target_pd,
+        non_target_cr=lesions.complete[:, None] & (grid.days > 100) & ~non_target_pd,
+        new_lesion=progressed & (route == schedule.BY_NEW_LESION)[:, None],
+    )
     response = evaluate_readings(readings, lesions.present, lesions.non_target)
 
     rng = open_stream(seed, "retreatment")
     share = settings.treatment.retreatment_share
     second = schedule.draw_second_course(grid, given, lesions, response, observation.end_days, share, rng)
     readings, state = schedule.apply_second_course(readings, state, grid, second, lesions, rng)
-    early = _draw_early_therapy(grid, second.found_days, observation, open_stream(seed, "early_therapy"))
+    # Another anticancer therapy without progression: never for nearly all.
+    rng, ends = open_stream(seed, "early_therapy"), np.minimum(second.found_days, observation.end_days)
+    early = grid.days[:, 1] + rng.integers(20, 200, patients)
+    early = np.where((rng.random(patients) < MODEL.early_therapy_share) & (early < ends), early, np.inf)
     before_second = readings.attended & (readings.days < second.days[:, :1])
+    response = np.where(before_second, response, -1)
     return History(
-        settings=settings,
-        baseline=baseline,
-        regimen=given,
-        lesions=lesions,
-        grid=grid,
-        observation=observation,
-        log_hazard_progression=log_progression,
-        log_hazard_death=log_death,
-        response_days=response_days,
-        progression_days=progression,
-        death_days=death,
-        route=route,
-        clinical_only=clinical_only,
-        second=second,
-        readings=readings,
-        state=state,
-        response=np.where(before_second, response, -1),
-        early_therapy_days=early,
-    )
+        settings, baseline, given, lesions, grid, observation, log_progression, log_death, response_days, progression,
+        death, route, clinical_only, second, readings, state, response, early,
+    )  # fmt: skip
 
 
 def derive_response_days(lesions: Lesions, grid: schedule.ScanGrid) -> Array:
@@ -158,16 +162,6 @@ def derive_response_days(lesions: Lesions, grid: schedule.ScanGrid) -> Array:
     shown &= (lesions.has_targets & grid.taken[:, 0])[:, None]
     first = find_first(shown)
     return np.where(first >= 0, grid.days[np.arange(len(first)), first], np.inf).astype(float)
-
-
-def draw_route(lesions: Lesions, settings: SimulationSettings, rng: Rng) -> tuple[Array, Array]:
-    """How a progression shows, and whether it stays clinical; neither depends on the shrinkage."""
-    patients = len(lesions.complete)
-    route = draw_categories(rng, np.tile(ROUTE_SHARES, (patients, 1)))
-    impossible = (route == schedule.BY_TARGET) & (lesions.complete | ~lesions.has_targets)
-    impossible |= (route == schedule.BY_NON_TARGET) & ~lesions.non_target
-    clinical = rng.random(patients) < settings.scans.clinical_progression_share
-    return np.where(impossible, schedule.BY_NEW_LESION, route), clinical
 
 
 def derive_outcomes(history: History) -> pd.DataFrame:
@@ -220,38 +214,3 @@ def format_patient_ids(patients: int, prefix: str = "P") -> Array:
     width = max(4, len(str(patients)))
     numbers = pd.Series(np.arange(1, patients + 1)).astype("str").str.zfill(width)
     return (prefix + numbers).to_numpy(dtype=object)
-
-
-def _gather_readings(
-    value: Array,
-    state: Array,
-    attended: Array,
-    grid: schedule.ScanGrid,
-    onset: Array,
-    route: Array,
-    lesions: Lesions,
-) -> Readings:
-    """Scans of the first course with what was seen besides the targets."""
-    progressed = grid.days >= onset[:, None]
-    small_node = lesions.node[:, :, None] & (value < 10.0)
-    gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
-    non_target_pd = progressed & (route == schedule.BY_NON_TARGET)[:, None]
-    return Readings(
-        days=grid.days,
-        attended=attended,
-        value_mm=value,
-        target_gone=gone.all(axis=1) & lesions.has_targets[:, None],
-        non_target_pd=non_target_pd,
-        non_target_cr=lesions.complete[:, None] & (grid.days > 100) & ~non_target_pd,
-        new_lesion=progressed & (route == schedule.BY_NEW_LESION)[:, None],
-    )
-
-
-def _draw_early_therapy(
-    grid: schedule.ScanGrid, found: Array, observation: schedule.Observation, rng: Rng
-) -> Array:
-    """Day of another anticancer therapy without progression, infinite for nearly all."""
-    patients = len(found)
-    day = grid.days[:, 1] + rng.integers(20, 200, patients)
-    chosen = rng.random(patients) < MODEL.early_therapy_share
-    return np.where(chosen & (day < found) & (day < observation.end_days), day, np.inf)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng
-from prrt_outcomes.simulate.patients import draw_categories
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, draw_shares
 from prrt_outcomes.simulate.settings import SimulationSettings
 
 MOST_TARGETS = 5
@@ -47,7 +46,7 @@ def draw_lesions(baseline: pd.DataFrame, y90: Array, settings: SimulationSetting
     model = settings.lesions
     patients = len(baseline)
     shape = (patients, MOST_TARGETS)
-    number = 1 + draw_categories(rng, np.tile(MODEL.number_shares, (patients, 1)))
+    number = 1 + draw_shares(rng, MODEL.number_shares, patients)
     only_non_target = rng.random(patients) < model.non_target_only_share
     number = np.where(only_non_target, 0, number)
     present = np.arange(MOST_TARGETS) < number[:, None]

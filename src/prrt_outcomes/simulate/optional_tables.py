@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng, hide_values, select_codes
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, draw_shares, hide_values, select_codes
 from prrt_outcomes.simulate.history import History
 from prrt_outcomes.simulate.lesions import compute_shrunken_sizes
-from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -108,7 +107,7 @@ def derive_pet(history: History, rng: Rng) -> pd.DataFrame:
     row, scan = np.nonzero(taken)
     volume, top = volume[row, scan].round(1), uptake[row, scan]
     mean = (0.45 * top).round(1)
-    tracer = draw_categories(rng, np.tile(MODEL.tracer_shares, (patients, 1)))[row]
+    tracer = draw_shares(rng, MODEL.tracer_shares, patients)[row]
     hidden = rng.random((4, len(row))) < history.settings.records.missing_share
     return pd.DataFrame(
         {

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, draw_shares
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -13,64 +13,46 @@ GROUP_OF_TYPE = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2, 3])
 GRADES = ("G1", "G2", "G3")
 
 
-def draw_categories(rng: Rng, shares: Array) -> Array:
-    """Draw one code a row from rows of shares that need not add up to 1."""
-    cumulative = np.cumsum(shares, axis=1)
-    uniform = rng.random(len(shares)) * cumulative[:, -1]
-    return (uniform[:, None] >= cumulative).sum(axis=1).clip(max=shares.shape[1] - 1)
-
-
 def draw_baseline(
     settings: SimulationSettings, patients: int, rng: Rng, *, historical: bool = False
 ) -> pd.DataFrame:
     """Draw what is known and what is hidden about patients at their first cycle; categories are codes."""
     effects, cohort = settings.effects, settings.cohort
     shift = effects.confounding_strength if historical else 0.0
-    tumour_type = draw_categories(rng, np.tile(list(MODEL.tumour_type_shares.values()), (patients, 1)))
-    grade_shares = MODEL.grade_shares * np.exp(shift * np.array([0.0, 0.4, 0.8]))
-    grade = draw_categories(rng, np.tile(grade_shares, (patients, 1)))
+    tumour_type = draw_shares(rng, list(MODEL.tumour_type_shares.values()), patients)
+    grade = draw_shares(rng, MODEL.grade_shares * np.exp(shift * np.array([0.0, 0.4, 0.8])), patients)
     age = np.clip(rng.normal(60.0 + 4.0 * shift, 11.0, patients), 18.0, 88.0).round(1)
-    ecog_shares = MODEL.ecog_shares * np.exp(0.45 * shift * np.arange(4))
-    ecog = draw_categories(rng, np.tile(ecog_shares, (patients, 1)))
+    ecog = draw_shares(rng, MODEL.ecog_shares * np.exp(0.45 * shift * np.arange(4)), patients)
     odds = MODEL.progressive_share / (1 - MODEL.progressive_share) * np.exp(0.3 * shift)
     progressive = rng.random(patients) < odds / (1 + odds)
     centre_shares = 1.0 / (1.0 + 0.4 * np.arange(cohort.centres))
     years = MODEL.control_years if historical else (cohort.first_year, cohort.last_year)
+    first, last = (
+        np.datetime64(f"{year}-{day}").astype(int)
+        for year, day in zip(years, ("01-15", "12-15"), strict=True)
+    )
+    low, high = np.array([0.5, 3.0, 21.0])[grade], np.array([2.49, 20.0, 55.0])[grade]
     gep = GROUP_OF_TYPE[tumour_type] == 0
     return pd.DataFrame(
         {
             "tumour_type": tumour_type,
             "tumour_group": GROUP_OF_TYPE[tumour_type],
             "grade": grade,
-            "centre": draw_categories(rng, np.tile(centre_shares, (patients, 1))),
+            "centre": draw_shares(rng, centre_shares, patients),
             "female": rng.random(patients) < 0.47,
             "age_years": age,
             "ecog": ecog,
             "progressive": progressive,
             "functioning": rng.random(patients) < np.where(gep, 0.3, 0.2),
-            "krenning": draw_categories(rng, np.tile([0.0, 0.0, 0.08, 0.52, 0.40], (patients, 1))),
+            "krenning": draw_shares(rng, [0.0, 0.0, 0.08, 0.52, 0.40], patients),
             "liver": rng.random(patients) < np.where(gep, 0.8, 0.45),
             "bone": rng.random(patients) < np.where(gep, 0.2, 0.4),
-            "ki67_percent": _draw_ki67(grade, rng),
+            # Whole per cents inside the limits of the grade: up to 2, 3 to 20, above 20.
+            "ki67_percent": np.floor(low + (high - low) * rng.random(patients) ** 2 + 0.5),
             "unmeasured": rng.normal(effects.unmeasured_shift if historical else 0.0, 1.0, patients),
-            "entry_day": _draw_entry(patients, rng, years),
+            "entry_day": rng.integers(first, max(last, first) + 1, patients),
         }
     )
-
-
-def _draw_ki67(grade: Array, rng: Rng) -> Array:
-    """Whole per cents inside the limits of the grade: up to 2, 3 to 20, above 20."""
-    uniform = rng.random(len(grade))
-    low = np.array([0.5, 3.0, 21.0])[grade]
-    high = np.array([2.49, 20.0, 55.0])[grade]
-    return np.floor(low + (high - low) * uniform**2 + 0.5)
-
-
-def _draw_entry(patients: int, rng: Rng, years: tuple[int, int]) -> Array:
-    """Days since 1970 of entry, uniform over the years."""
-    low = np.datetime64(f"{years[0]}-01-15").astype("datetime64[D]").astype(int)
-    high = np.datetime64(f"{years[1]}-12-15").astype("datetime64[D]").astype(int)
-    return rng.integers(low, max(high, low) + 1, patients)
 
 
 def compute_log_hazard(
@@ -128,18 +110,13 @@ def draw_death_days(
     early = np.clip((24.0 / months) ** disease.early_progression_exponent, 1.0, 4.0)
     after = disease.death_per_year_after_progression / DAYS_PER_YEAR * np.exp(log_hazard) * early
     after = np.where(responded, after * ratio, after)
-    first = np.where(responded, response_days, progression_days)
-    second = progression_days
-    rates = np.column_stack([before, np.where(responded, before * ratio, after), after])
-    return _invert_pieces(rng.exponential(size=len(log_hazard)), rates, first, second)
-
-
-def _invert_pieces(target: Array, rates: Array, first: Array, second: Array) -> Array:
-    """Time at which a cumulative hazard of three constant pieces reaches its target."""
-    to_first = rates[:, 0] * first
-    to_second = to_first + rates[:, 1] * (second - first)
-    floor = 1e-12
-    one = target / np.maximum(rates[:, 0], floor)
-    two = first + (target - to_first) / np.maximum(rates[:, 1], floor)
-    three = second + (target - to_second) / np.maximum(rates[:, 2], floor)
+    # When a cumulative hazard of three constant pieces reaches its target.
+    first, second = np.where(responded, response_days, progression_days), progression_days
+    between, target = np.where(responded, before * ratio, after), rng.exponential(size=len(log_hazard))
+    to_first = before * first
+    to_second = to_first + between * (second - first)
+    one, two, three = (
+        start + (target - spent) / np.maximum(rate, 1e-12)
+        for start, spent, rate in ((0.0, 0.0, before), (first, to_first, between), (second, to_second, after))
+    )
     return np.where(target <= to_first, one, np.where(target <= to_second, two, three))

@@ -14,7 +14,7 @@ from pyarrow import csv
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate import clinical_tables, later, treatment_tables
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array
 from prrt_outcomes.simulate.controls import derive_control_tables, draw_injuries
 from prrt_outcomes.simulate.history import History, derive_outcomes, draw_history, open_stream
 from prrt_outcomes.simulate.lesions import RESPONSES
@@ -67,7 +67,11 @@ def draw_simulation(
     `later`, `levels`: as `draw_history` and `derive_labs` take them.
     """
     history = draw_history(settings, patients, seed, later)
-    clinical_days = derive_clinical_progression(history, open_stream(seed, "clinical"))
+    # A progression that no scan showed is seen by the physician.
+    delay = open_stream(seed, "clinical").integers(5, 40, len(history.route))
+    day = np.ceil(np.minimum(history.progression_days, 1e6)) + delay
+    seen = history.clinical_only & (history.second.detected < 0) & (day <= history.observation.end_days)
+    clinical_days = np.where(seen, day, np.inf)
     known_progression = np.minimum(history.second.found_days, clinical_days)
     rng = open_stream(seed, "therapies")
     diagnosis_days = treatment_tables.draw_diagnosis_days(history, rng)
@@ -76,6 +80,10 @@ def draw_simulation(
     control_tables, controls, curve_events = derive_control_tables(settings, seed)
     prior_lines = treatment_tables.count_prior_lines(drawn, patients)
     questionnaires, changes = derive_questionnaires(history, open_stream(seed, "questionnaires"))
+    ends = np.maximum(history.observation.end_days, 0.5)
+    time, event = draw_injuries(history.baseline, ends, history.settings, open_stream(seed, "injury"))
+    injuries = pd.DataFrame({"patient_id": history.ids, "endpoint": MODEL.negative_control})
+    injuries = injuries.assign(time=time, event=event)
     tables = {
         "patients": clinical_tables.derive_patients(history, diagnosis_days, prior_lines, records),
         "cycles": treatment_tables.derive_cycles(history, records),
@@ -85,7 +93,7 @@ def draw_simulation(
         "labs": derive_labs(history, open_stream(seed, "laboratory"), levels),
         "follow_up": clinical_tables.derive_follow_up(history, clinical_days, records),
         "adverse_events": derive_adverse_events(history, open_stream(seed, "events")),
-        "reported_outcomes": derive_reported_outcomes(history, seed),
+        "reported_outcomes": injuries if history.settings.controls.patients else injuries.head(0),
         **control_tables,
         "questionnaires": questionnaires,
         "pet": derive_pet(history, open_stream(seed, "pet")),
@@ -105,23 +113,6 @@ def draw_later_simulation(
     new = draw_simulation(later.shift_settings(settings, cutoff), patients, seed + later.OF_OLD_PATIENTS)
     tables = later.add_patients(tables, new.tables, settings.cohort.last_year, new.history, patients)
     return first, replace(second, tables=tables)
-
-
-def derive_reported_outcomes(history: History, seed: int) -> pd.DataFrame:
-    """Table `reported_outcomes`: the negative-control outcome; empty where there is no control to compare it with."""
-    end, rng = np.maximum(history.observation.end_days, 0.5), open_stream(seed, "injury")
-    time, event = draw_injuries(history.baseline, end, history.settings, rng)
-    outcomes = pd.DataFrame(
-        {"patient_id": history.ids, "endpoint": MODEL.negative_control, "time": time, "event": event}
-    )
-    return outcomes if history.settings.controls.patients else outcomes.head(0)
-
-
-def derive_clinical_progression(history: History, rng: Rng) -> Array:
-    """Day on which a progression that no scan showed was seen by the physician; infinite for others."""
-    day = np.ceil(np.minimum(history.progression_days, 1e6)) + rng.integers(5, 40, len(history.route))
-    seen = history.clinical_only & (history.second.detected < 0) & (day <= history.observation.end_days)
-    return np.where(seen, day, np.inf)
 
 
 def write_simulated_study(

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng, format_partial_dates, select_codes
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, draw_shares, format_partial_dates, select_codes
 from prrt_outcomes.simulate.history import History
-from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.treatment_tables import compute_cycle_days
 from prrt_outcomes.units import DAYS_PER_YEAR
 
@@ -24,9 +23,22 @@ def derive_labs(history: History, rng: Rng, levels: dict[str, Array] | None = No
     days, around_cycle = _draw_visits(history, rng)
     rows, visit = np.nonzero(np.isfinite(days))
     known = np.where(np.isfinite(days), days, 0.0)
-    fall = _compute_fall(known, compute_cycle_days(history), _draw_depth(history, rng))
-    rises = {"creatinine": _compute_decline(history, known, rng)}
-    rises["chromogranin_a"] = _compute_tumour_bulk(history, known)
+    # Platelets: a wave after each cycle, by radionuclide and patient, and a tenth of it for good.
+    nadir, decline = history.settings.effects.platelet_nadir, history.settings.effects.egfr_decline_per_year
+    y90 = np.column_stack([history.regimen.y90, np.zeros((len(days), 2), dtype=bool)])
+    factor = np.exp(0.45 * rng.normal(size=(len(y90), 1)))
+    depth = np.minimum(np.where(y90, nadir.y90, nadir.lu177) * factor, 1.6)
+    part = np.maximum(known[:, :, None] - compute_cycle_days(history)[:, None, :], 0.0) / MODEL.nadir_days
+    wave = part**2 * np.exp(2.0 * (1.0 - part)) + 0.1 * np.minimum(part, 1.0)
+    fall = (depth[:, None, :] * wave).sum(axis=2)
+    mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
+    slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
+    years = np.clip(known / DAYS_PER_YEAR, 0.0, MODEL.decline_years)
+    # Chromogranin A: down with treatment, up after progression.
+    down = 0.5 * (1.0 - np.exp(-np.maximum(known, 0.0) / 150.0))
+    since = np.maximum(known - history.progression_days[:, None], 0.0)
+    rises = {"creatinine": -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2}
+    rises["chromogranin_a"] = np.minimum(since / DAYS_PER_YEAR * 0.8, 2.0) - down
     parts = []
     for number, analyte in enumerate(ANALYTES):
         patient = levels.setdefault(analyte.name, analyte.log_sd * rng.normal(size=len(days)))
@@ -82,37 +94,6 @@ def _draw_visits(history: History, rng: Rng) -> tuple[Array, Array]:
     return np.where(repeated, np.inf, days), around
 
 
-def _draw_depth(history: History, rng: Rng) -> Array:
-    """Depth of the nadir after each cycle, (patients, 7): by radionuclide, with a factor of the patient."""
-    nadir = history.settings.effects.platelet_nadir
-    y90 = np.column_stack([history.regimen.y90, np.zeros((len(history.route), 2), dtype=bool)])
-    factor = np.exp(0.45 * rng.normal(size=(len(y90), 1)))
-    return np.minimum(np.where(y90, nadir.y90, nadir.lu177) * factor, 1.6)
-
-
-def _compute_fall(days: Array, cycles: Array, depth: Array) -> Array:
-    """Fall of the logarithm of platelets: a wave after each cycle and a tenth of it for good."""
-    part = np.maximum(days[:, :, None] - cycles[:, None, :], 0.0) / MODEL.nadir_days
-    wave = part**2 * np.exp(2.0 * (1.0 - part)) + 0.1 * np.minimum(part, 1.0)
-    return (depth[:, None, :] * wave).sum(axis=2)
-
-
-def _compute_decline(history: History, days: Array, rng: Rng) -> Array:
-    """Rise of the logarithm of creatinine."""
-    decline = history.settings.effects.egfr_decline_per_year
-    mean = np.where(history.regimen.starts_with_y90, decline.y90, decline.lu177)
-    slope = mean * np.exp(0.5 * rng.normal(size=len(mean)) - 0.125)
-    years = np.clip(days / DAYS_PER_YEAR, 0.0, MODEL.decline_years)
-    return -np.log1p(-np.minimum(slope, 0.3))[:, None] * years / 1.2
-
-
-def _compute_tumour_bulk(history: History, days: Array) -> Array:
-    """Logarithm of chromogranin A: down with treatment, up after progression."""
-    down = 0.5 * (1.0 - np.exp(-np.maximum(days, 0.0) / 150.0))
-    since = np.maximum(days - history.progression_days[:, None], 0.0)
-    return np.minimum(since / DAYS_PER_YEAR * 0.8, 2.0) - down
-
-
 def _format_analyte(history: History, number: int, row: Array, days: Array, log_value: Array) -> pd.DataFrame:
     """Values and limits of one analyte, rounded in the unit of the centre."""
     analyte = ANALYTES[number]
@@ -140,41 +121,28 @@ def _format_analyte(history: History, number: int, row: Array, days: Array, log_
     )
 
 
-def draw_neoplasm_days(history: History, rng: Rng) -> Array:
-    """Latent day of a therapy-related myeloid neoplasm: none in the first year, then at a constant rate."""
-    yearly = np.where(history.regimen.starts_with_y90, *MODEL.neoplasms_per_year)
-    waiting = rng.exponential(size=len(yearly)) / yearly * DAYS_PER_YEAR
-    return np.floor(365.0 + np.minimum(waiting, 1e6))
-
-
 def derive_adverse_events(history: History, rng: Rng) -> pd.DataFrame:
     """Table `adverse_events`: complaints after cycles, and myeloid neoplasms that come before the last contact."""
     cycles = compute_cycle_days(history)
     end = history.observation.end_days
-    neoplasm = draw_neoplasm_days(history, rng)
+    # Therapy-related myeloid neoplasms: none in the first year, then at a constant rate.
+    yearly = np.where(history.regimen.starts_with_y90, *MODEL.neoplasms_per_year)
+    waiting = rng.exponential(size=len(yearly)) / yearly * DAYS_PER_YEAR
+    neoplasm = np.floor(365.0 + np.minimum(waiting, 1e6))
     parts = []
     for number, share in enumerate(MODEL.term_shares):
         happens = np.isfinite(cycles) & (rng.random(cycles.shape) < share)
         row, column = np.nonzero(happens)
         onset = cycles[row, column] + rng.integers(0, 8, len(row))
-        grade = 1 + draw_categories(rng, np.tile(MODEL.term_grade_shares, (len(row), 1)))
+        grade = 1 + draw_shares(rng, MODEL.term_grade_shares, len(row))
         if MODEL.terms[number] == "alopecia":
             grade = np.minimum(grade, 2)
         last = onset + np.floor(rng.exponential(9.0, len(row)))
         parts.append(pd.DataFrame({"row": row, "term": number, "onset": onset, "last": last, "grade": grade}))
     row = np.flatnonzero(neoplasm <= end)
     leukaemia = rng.random(len(row)) < 0.3
-    parts.append(
-        pd.DataFrame(
-            {
-                "row": row,
-                "term": len(MODEL.terms) + leukaemia,
-                "onset": neoplasm[row],
-                "last": np.inf,
-                "grade": np.where(leukaemia, 4, 3),
-            }
-        )
-    )
+    late = pd.DataFrame({"row": row, "term": len(MODEL.terms) + leukaemia, "onset": neoplasm[row]})
+    parts.append(late.assign(last=np.inf, grade=np.where(leukaemia, 4, 3)))
     frame = pd.concat(parts, ignore_index=True)
     frame = frame[frame["onset"].to_numpy() <= end[frame["row"]]]
     frame = frame.sort_values(["row", "onset", "term"], kind="stable", ignore_index=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.simulate.columns import MODEL, Array, Rng
+from prrt_outcomes.simulate.columns import MODEL, Array, Rng, draw_shares
 from prrt_outcomes.simulate.lesions import (
     MEASURED,
     MOST_TARGETS,
@@ -16,7 +16,6 @@ from prrt_outcomes.simulate.lesions import (
     compute_sums,
     find_first,
 )
-from prrt_outcomes.simulate.patients import draw_categories
 from prrt_outcomes.simulate.settings import SimulationSettings
 from prrt_outcomes.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -44,7 +43,7 @@ def draw_regimen(baseline: pd.DataFrame, settings: SimulationSettings, rng: Rng)
     """Draw the planned course: number of cycles, intervals of about ten weeks, radionuclide by calendar year."""
     cohort = settings.cohort
     patients = len(baseline)
-    planned = 2 + draw_categories(rng, np.tile(MODEL.planned_shares, (patients, 1)))
+    planned = 2 + draw_shares(rng, MODEL.planned_shares, patients)
     gaps = rng.normal(MODEL.interval_days, MODEL.interval_sd_days, (patients, MOST_CYCLES - 1))
     late = rng.random(gaps.shape) < 0.04
     gaps = np.clip(gaps + late * rng.exponential(25.0, gaps.shape), 28, 170).round().astype(int)

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.simulate import columns
 from prrt_outcomes.simulate.columns import MODEL, Array, Rng, format_partial_dates, hide_values, select_codes
 from prrt_outcomes.simulate.history import History
-from prrt_outcomes.simulate.patients import draw_categories
 
 KINDS, DRUGS, DOSES_MG = (np.array(values) for values in zip(*MODEL.therapies, strict=True))
 LONG_ACTING, SHORT_ACTING, SURGERY, CHEMOTHERAPY, TARGETED, LIVER, EXTERNAL, OTHER = range(8)
@@ -173,7 +173,7 @@ def _draw_next(history: History, known_progression: Array, rng: Rng) -> pd.DataF
     patients = len(known_progression)
     chosen = rng.random(patients) < MODEL.next_therapy_share
     start = known_progression + 14 + np.floor(rng.exponential(60.0, patients))
-    kind = draw_categories(rng, np.tile(MODEL.next_shares, (patients, 1)))
+    kind = columns.draw_shares(rng, MODEL.next_shares, patients)
     length = np.where(np.isin(kind, (CHEMOTHERAPY, TARGETED, OTHER)), rng.exponential(200.0, patients), 5.0)
     palliative = (kind == EXTERNAL) & (rng.random(patients) < 0.5)
     row = np.flatnonzero(chosen & np.isfinite(start) & ~history.second.given)

@@ -194,9 +194,8 @@ def _summarise_responders(drawn: pd.DataFrame, endpoint: str) -> dict[str, objec
         day = months * DAYS_PER_MONTH
         still = time > day
         state = np.where(start[still] <= day, 0.0, np.inf)
-        landmarks[months] = compute_state_hazard_ratio(
-            time[still], event[still], np.full(still.sum(), day), state
-        )
+        at = time[still], event[still], np.full(still.sum(), day), state
+        landmarks[months] = compute_state_hazard_ratio(*at)
     return {
         "naive": compute_state_hazard_ratio(time, event, none, ever),
         "time_dependent": compute_state_hazard_ratio(time, event, none, start),

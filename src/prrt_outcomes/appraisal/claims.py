@@ -81,6 +81,10 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _observe_nothing(note: str) -> dict:
+    return dict(zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", note), strict=True))
+
+
 def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     best = members["best_response"].dropna().astype(str)
     hits = best.isin(RESPONSES[claim.quantity])
@@ -95,8 +99,7 @@ def _observe_slope(slopes: pd.DataFrame, claim: Claim) -> dict:
     by = "radionuclide" if claim.is_of_radionuclide else WHOLE
     row = pick_rows(slopes, analysis="mixed", phase="all", group_by=by, group=claim.group).squeeze()
     if row.empty:
-        note = "no patient of the group has values of eGFR"
-        return dict(zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", note), strict=True))
+        return _observe_nothing("no patient of the group has values of eGFR")
     numbers = row[["n", *SLOPES[claim.quantity], "status"]]
     return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))
 
@@ -107,21 +110,17 @@ def _observe_incidence(tables: Tables, members: pd.DataFrame, claim: Claim, stud
     rows = derive_neoplasm_rows(dates, tables["analysis_set"], study).get(kind)
     inside = np.zeros(1) if rows is None else rows.frame["patient_id"].isin(members["patient_id"]).to_numpy()
     if rows is None or not inside.any():
-        return dict(
-            zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", "no patient has a time"), strict=True)
-        )
+        return _observe_nothing("no patient has a time")
     row = tabulate_incidence(rows.select(inside), [float(claim.months or 0)], study.analysis).iloc[0]
-    note = (
-        f"at {claim.months:g} months from the first cycle, death competing: {row['events']} events until then"
-    )
+    when = f"at {claim.months:g} months from the first cycle"
+    note = f"{when}, death competing: {row['events']} events until then"
     return {key: row.get(key, note) for key in OBSERVED} | {"observed": row["cumulative_incidence"]}
 
 
 def _observe_median(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     rows = _select_members(tables, MEDIANS[claim.quantity], members)
     if rows is None:
-        note = "no patient of the group has a time for this endpoint"
-        return dict(zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", note), strict=True))
+        return _observe_nothing("no patient of the group has a time for this endpoint")
     median = _fit_median(rows, study)
     is_plain = claim.group == WHOLE or claim.is_of_radionuclide
     note = "" if is_plain else _explain_group(tables, members, rows, claim, study)
@@ -146,9 +145,8 @@ def _explain_group(
 ) -> str:
     """What a median by best response hides: the guaranteed time, what is left of it, and overall survival."""
     endpoint = MEDIANS[claim.quantity]
-    words = [
-        "the group is known only at its best response, so time before it is guaranteed (guarantee-time bias)"
-    ]
+    known_at = "the group is known only at its best response"
+    words = [f"{known_at}, so time before it is guaranteed (guarantee-time bias)"]
     reached = pd.to_datetime(rows.frame["best_response_date"]) - pd.to_datetime(rows.frame["first_cycle"])
     wait = convert_days_to_months(reached.dt.days.to_numpy(dtype=float))
     known = np.isfinite(wait) & (wait >= 0)

@@ -60,21 +60,14 @@ def flag_events(
     days = pd.DataFrame({"new_therapy": own["new_therapy_days"], "retreatment": own["patient_id"].map(again)})
     days = days.where(days.gt(start, axis=0))
     stopped, first = own["reason"].isin(days.columns), days.min(axis=1)
-    flags: dict[str, pd.Series] = {
-        str(name): (day <= last) & ((day <= end) | (stopped & (day == first))) for name, day in days.items()
-    }
+    flags = {str(n): (day <= last) & ((day <= end) | (stopped & (day == first))) for n, day in days.items()}
     flags |= {reason: own["reason"].eq(reason) & (end <= last) for reason in ("death", "progression")}
     seen = (own["previous_assessment_date"] - own["origin_date"]).dt.days.fillna(entry)
     late = (end > seen + find_longest_gap(study)) & own["event"].gt(0)
     flags["missed_assessments"] = (late | own["reason"].eq("missed_assessments")) & (end <= last)
-    recorded = {
-        "new_therapy": len(tables["therapies"]) > 0,
-        "missed_assessments": study.assessment_interval_days is not None,
-    }
-    known = own["reason"].ne("reported")
-    return {
-        name: flag.astype("boolean").where(known & recorded.get(name, True)) for name, flag in flags.items()
-    }
+    recorded = {"missed_assessments": study.assessment_interval_days is not None}
+    recorded["new_therapy"], known = len(tables["therapies"]) > 0, own["reason"].ne("reported")
+    return {n: flag.astype("boolean").where(known & recorded.get(n, True)) for n, flag in flags.items()}
 
 
 def flag_lost(own: pd.DataFrame, follow_up: pd.DataFrame, until: float = np.nan) -> pd.Series:

@@ -67,15 +67,9 @@ def _list_events(
     for name, (strategy, words) in events.items():
         known = flags[name].dropna()
         counted = bool(strategy) and len(known) > 0
-        rows.append(
-            {
-                "attribute": name,
-                "strategy": strategy or "not_applicable",
-                "n": int(known.sum()) if counted else np.nan,
-                "total": len(known) if counted else len(own),
-                "words": words or UNSAID[name],
-            }
-        )
+        row = {"attribute": name, "strategy": strategy or "not_applicable", "words": words or UNSAID[name]}
+        counts = (int(known.sum()), len(known)) if counted else (np.nan, len(own))
+        rows.append(row | dict(zip(("n", "total"), counts, strict=True)))
     return rows
 
 
@@ -85,15 +79,10 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
     weights = str(row["weights"])
     who = "our patients who fit the arm" if row["population"] == "fitting" else "all our patients, unweighted"
     who = TARGET_PATIENTS.get(weights, who)
-    within = "; ".join(
-        f"{column}: {', '.join(map(str, levels))}" for column, levels in control.within.items()
-    )
+    within = "; ".join(f"{name}: {', '.join(map(str, levels))}" for name, levels in control.within.items())
     rule, crossover = (getattr(known, name, "") or NOT_STATED for name in ("censoring_rule", "crossover"))
-    theirs = [
-        title_control(control),
-        getattr(known, "population", ""),
-        f"later PRRT or other therapy: {crossover}",
-    ]
+    later = f"later PRRT or other therapy: {crossover}"
+    theirs = [title_control(control), getattr(known, "population", ""), later]
     names = ["observed over expected events"]
     if row["estimate"] != "smr":
         names = ["hazard ratio", columns.field("method").label(row["method"])]
@@ -128,10 +117,10 @@ def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator
     method = str(row["method"])
     month = row["landmark_months"] if method == "landmark" else None
     who, counted = "all patients, by their state on each day", ""
+    summary = "hazard ratio for the response state; not a causal effect of response"
     if month is not None:
-        who = (
-            f"patients at risk after month {month:g}; patients with an event or censored before are excluded"
-        )
+        gone = "patients with an event or censored before are excluded"
+        who = f"patients at risk after month {month:g}; {gone}"
         counted = f", counted from month {month:g} on"
     parts = [
         {"attribute": "population", "n": row["n"], "total": row["n"] + row["excluded"], "words": who},
@@ -139,10 +128,7 @@ def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator
         {"attribute": "comparator", "words": f"{words['treatment']}; no response {STATE[method]}"},
         {"attribute": "variable", "words": f"{words['variable']}{counted}"},
         *events,
-        {
-            "attribute": "summary",
-            "words": "hazard ratio for the response state; not a causal effect of response",
-        },
+        {"attribute": "summary", "words": summary},
     ]
     base = {"comparison": RESPONDERS, "endpoint": row["endpoint"], "method": method, "landmark_months": month}
     return (base | part for part in parts)

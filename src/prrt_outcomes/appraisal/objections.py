@@ -45,21 +45,10 @@ def answer_objections(tables: Tables, study: Study) -> pd.DataFrame:
         known = [part for part in parts if part.answers and math.isfinite(part.value)]
         words = "; ".join(part.words for part in parts if part.words) or NOT_ANSWERED
         first = next(iter(known), LACKING)
-        rows.append(
-            {
-                "number": number,
-                "objection": objection,
-                "answer": "not_answered"
-                if not known
-                else "partly"
-                if len(known) < len(parts)
-                else "answered",
-                "value": first.value,
-                "table": first.table or None,
-                "sentence": f"{words[0].upper()}{words[1:]}.",
-                "row": first.row or None,
-            }
-        )
+        state = "not_answered" if not known else "partly" if len(known) < len(parts) else "answered"
+        row = {"number": number, "objection": objection, "answer": state, "value": first.value}
+        row |= {"table": first.table or None, "row": first.row or None}
+        rows.append(row | {"sentence": f"{words[0].upper()}{words[1:]}."})
     return pd.DataFrame(rows)
 
 
@@ -170,14 +159,11 @@ def _compare_items(tables: Tables, study: Study, items: tuple[str, ...]) -> list
     if own.empty:
         return [LACKING]
     verdicts = own["verdict"].astype("string")
-    words = _join(
-        [f"{inside_sentence(name_term(i))} {v}" for i, v in zip(own["item"], verdicts, strict=True)]
-    )
+    pairs = zip(own["item"], verdicts, strict=True)
+    words = f"against {title}: {_join([f'{inside_sentence(name_term(i))} {v}' for i, v in pairs])}"
     known, differ = verdicts.ne("unknown"), int(verdicts.eq("different").sum())
     first = own.iloc[0].to_dict()
-    part = _part(
-        f"against {title}: {words}", "control_comparability", first, differ, answers=bool(known.any())
-    )
+    part = _part(words, "control_comparability", first, differ, answers=bool(known.any()))
     return [part, *[LACKING] * (not known.all())]
 
 
@@ -200,10 +186,8 @@ def _missing(tables: Tables, study: Study) -> list[Part]:
     imputed = len(pick_rows(tables["cox"], endpoint=first, model="multivariable_imputed")) > 0
     words = f"{COUNT(fit['n'])} of {COUNT(whole['n'])} patients have all covariates"
     words += "; results of multiple imputation are given as well" if imputed else ""
-    return [
-        _part(words, "cox_fit", fit, fit["n"]),
-        *[LACKING] * (not imputed and fit["n"] < whole["n"]),
-    ]
+    lacking = [LACKING] * (not imputed and fit["n"] < whole["n"])
+    return [_part(words, "cox_fit", fit, fit["n"]), *lacking]
 
 
 def _confounding(tables: Tables, study: Study) -> list[Part]:
@@ -241,10 +225,8 @@ def _unmeasured(tables: Tables, study: Study) -> list[Part]:
     if own is None:
         return [*parts, Part("there is no negative-control outcome", answers=False)]
     words = f"the hazard ratio of an outcome that treatment cannot change is {_show_ratio(own)}"
-    return [
-        *parts,
-        _part(words, "control_sensitivity", own, own["value"], answers=bool(pd.notna(own["value"]))),
-    ]
+    answers = bool(pd.notna(own["value"]))
+    return [*parts, _part(words, "control_sensitivity", own, own["value"], answers=answers)]
 
 
 def _show_ratio(row: dict) -> str:
@@ -291,10 +273,8 @@ def _competing(tables: Tables, study: Study) -> list[Part]:
     until = pick_rows(table[table["time_months"].le(month)], group_by="all")
     for endpoint in until["endpoint"].unique():
         causes = pick_rows(until, endpoint=endpoint).drop_duplicates("cause", keep="last").to_dict("records")
-        shown = [
-            f"{SHARE(row['cumulative_incidence'])} ({inside_sentence(name_term(row['cause']))})"
-            for row in causes
-        ]
+        found = ((SHARE(row["cumulative_incidence"]), name_term(row["cause"])) for row in causes)
+        shown = [f"{share} ({inside_sentence(cause)})" for share, cause in found]
         words = f"{_title(study, endpoint)}: cumulative incidence at {NUMBER(month, 0)} months {_join(shown)}"
         parts.append(_part(words, "competing_risks", causes[0], causes[0]["cumulative_incidence"]))
     return parts or [LACKING]

@@ -91,12 +91,8 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
 def _read_card(tables: Tables, control: Control) -> dict[str, Fact]:
     """Items of the comparability table as facts."""
     facts = {}
-    for row in (
-        pick_rows(tables["control_comparability"], control=control.id)
-        .astype("string")
-        .fillna("")
-        .to_dict("records")
-    ):
+    card = pick_rows(tables["control_comparability"], control=control.id).astype("string").fillna("")
+    for row in card.to_dict("records"):
         words = f"{str(row['item']).replace('_', ' ')} {row['verdict']}"
         if row["verdict"] == DIFFERENT:
             ours, theirs = (row[side] or "not stated" for side in ("cohort", "control_value"))
@@ -116,22 +112,20 @@ def _gather_facts(
     # A new therapy that is the event is no deviation.
     until = float(quoted["horizon_months"])
     switched = flag_events(ours, tables, study, until=until)["new_therapy"]
+    lost, waited = (
+        flag_lost(ours, tables["follow_up"], until),
+        "none, randomised" if random == SAME else "not stated",
+    )
+    began = "began a new anticancer therapy by the end of the time of the endpoint"
     switched &= ~(ours["event"].gt(0) & ours["reason"].eq("new_therapy"))
     return {
         **_compare_patients(control, str(quoted["weights"]) not in ("none", ""), card),
         "adjustment": _rate_adjustment(tables, control, quoted),
         "negative_control": _read_negative_control(tables, control, float(quoted["value"])),
         "eligibility": (_know(bool(population)), f"rules of entry: {population or 'not stated'}"),
-        "grace_period": (
-            random,
-            f"wait for treatment: {'none, randomised' if random == SAME else 'not stated'}",
-        ),
-        "new_therapy": _limit(
-            switched, MOST_SWITCHED, "began a new anticancer therapy by the end of the time of the endpoint"
-        ),
-        "lost_to_follow_up": _limit(
-            flag_lost(ours, tables["follow_up"], until), MOST_LOST, "lost to follow-up"
-        ),
+        "grace_period": (random, f"wait for treatment: {waited}"),
+        "new_therapy": _limit(switched, MOST_SWITCHED, began),
+        "lost_to_follow_up": _limit(lost, MOST_LOST, "lost to follow-up"),
         **_read_trial(tables, control),
         "primary_comparison": (SAME if control.primary else DIFFERENT, f"{rank} comparison"),
     }

@@ -69,8 +69,12 @@ def derive_endpoint(dates: PatientDates, definition: EndpointDefinition, study: 
     frame["event_date"] = event["date"]
     if dates.scans_recorded:
         out, frame["event_date"] = _derive_missed(out, frame, definition, study, tables)
-    if sources.censorings:
-        out = _derive_stops(out, frame, sources.censorings, tables)
+    if sources.censorings:  # what ends the observation before the event; on one day the event counts
+        stop = choose_rows(sources.censorings, tables, frame)
+        stopped = stop["date"].notna() & ~(frame["event_date"] <= stop["date"])
+        scan = find_last_adequate(tables, frame, stop["date"])
+        before = scan.where(stop["at_assessment"], stop[["date", "basis", "sequence", "partial"]])
+        out = _censor(out, stopped, before, frame["entry_date"], stop["reason"])
     frame["last_adequate_date"] = find_last_adequate(tables, frame)["date"]
     after = (frame["event_date"] <= frame["new_therapy_date"]) & event["reason"].ne("new_therapy")
     days = (frame["new_therapy_date"] - frame["origin_date"]).dt.days.astype("float64")
@@ -144,21 +148,9 @@ def _derive_missed(
     missed = (out["event"] > 0) & (event_date > reference + allowed)
     if definition.missed_assessments == "censor":
         return _censor(out, missed, before, frame["entry_date"], "missed_assessments"), event_date
-    first_missed = reference + pd.Timedelta(interval, "D")
-    basis = "assessment_interval_days"
+    first_missed, basis = reference + pd.Timedelta(interval, "D"), "assessment_interval_days"
     out = _replace(out, missed, first_missed, 1, "missed_assessments", basis, pd.NA, False)
     return out, event_date.mask(missed, first_missed)
-
-
-def _derive_stops(
-    out: pd.DataFrame, frame: pd.DataFrame, censorings: tuple[Source, ...], tables: dict[str, pd.DataFrame]
-) -> pd.DataFrame:
-    """What ends the observation before the event; on one day the event counts."""
-    stop = choose_rows(censorings, tables, frame)
-    stopped = stop["date"].notna() & ~(frame["event_date"] <= stop["date"])
-    scan = find_last_adequate(tables, frame, stop["date"])
-    before = scan.where(stop["at_assessment"], stop[["date", "basis", "sequence", "partial"]])
-    return _censor(out, stopped, before, frame["entry_date"], stop["reason"])
 
 
 def _censor(
@@ -248,11 +240,12 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
     for number, definition in enumerate(study.endpoints):
         known = dates[definition.data_cutoff, rule]
         try:
-            derived = (
-                list_not_reported(known.patients.index, definition.name)
-                if definition.origin == "reported"
-                else derive_endpoint(known, definition, study)
-            )
+            if definition.origin == "reported":  # never derived: every patient is `not_reported`
+                empty = {"patient_id": known.patients.index, "endpoint": definition.name, "time": np.nan}
+                none = pd.DataFrame(empty).assign(entry_time=np.nan, event=0)
+                derived = derive_reported(none, definition.name).assign(exclusion="not_reported")
+            else:
+                derived = derive_endpoint(known, definition, study)
         except InputError as error:
             told = {(problem.table, problem.column, problem.value) for problem in problems}
             problems += [p for p in error.problems if (p.table, p.column, p.value) not in told]
@@ -274,12 +267,11 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
     rows = stack_frames(endpoints)
     excluded = rows.loc[rows["exclusion"] != "", ["patient_id", "endpoint", "exclusion"]]
     empty = rows.head(0).assign(variant="")
+    words = excluded["exclusion"].map(EXCLUSION_REASONS)
     return Derived(
         endpoints=rows[rows["exclusion"] == ""].drop(columns="exclusion"),
         variants=stack_frames([empty, *variants]).drop(columns="exclusion"),
-        exclusions=excluded.rename(columns={"exclusion": "reason"}).assign(
-            description=excluded["exclusion"].map(EXCLUSION_REASONS)
-        ),
+        exclusions=excluded.rename(columns={"exclusion": "reason"}).assign(description=words),
         differences=stack_frames(differences),
         definitions=definitions,
     )
@@ -314,12 +306,6 @@ def derive_reported(reported: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     )[list(ENDPOINT_COLUMNS)]
 
 
-def list_not_reported(patients: pd.Index, endpoint: str) -> pd.DataFrame:
-    """Rows as `derive_endpoint` gives them for an endpoint that is never derived: every patient is `not_reported`."""
-    empty = pd.DataFrame({"patient_id": patients, "time": np.nan, "entry_time": np.nan, "event": 0})
-    return derive_reported(empty.assign(endpoint=endpoint), endpoint).assign(exclusion="not_reported")
-
-
 def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Stack those frames that hold rows; the first one where none does."""
     filled = [frame for frame in frames if len(frame)]
@@ -339,11 +325,8 @@ def combine_reported(derived: pd.DataFrame, reported: pd.DataFrame) -> tuple[pd.
     rows = stack_frames([kept, reported[reported["patient_id"].isin(derived.loc[fill, "patient_id"])]])
     place = pd.Series(np.arange(len(derived)), index=derived["patient_id"])
     rows = rows.iloc[rows["patient_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
-    both = kept.merge(
-        reported[["patient_id", "time_days", "event"]].add_prefix("reported_"),
-        left_on="patient_id",
-        right_on="reported_patient_id",
-    )
+    theirs = reported[["patient_id", "time_days", "event"]].add_prefix("reported_")
+    both = kept.merge(theirs, left_on="patient_id", right_on="reported_patient_id")
     both["difference_days"] = both["time_days"] - both["reported_time_days"]
     differ = (both["difference_days"].abs() > HALF_DAY) | (both["event"] != both["reported_event"])
     columns = ["patient_id", "endpoint", "time_days", "event", "reason"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from prrt_outcomes.endpoints.derivation import HALF_DAY, find_longest_gap
 from prrt_outcomes.endpoints.sources import WORDS, find_rule, is_confirmed
-from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition, EventSource
+from prrt_outcomes.study.endpoints import ColumnOrigin, EndpointDefinition
 from prrt_outcomes.study.model import Study
 
 SIDE_COLUMNS = ("time_days", "event", "reason")
@@ -28,27 +28,26 @@ def format_estimand(definition: EndpointDefinition, study: Study, *, scans_recor
     words = f"the date {origin.column}" if isinstance(origin, ColumnOrigin) else ORIGIN_WORDS[origin]
     if origin == "first_response" and is_confirmed(definition, study.response):
         words += f" that a second scan confirmed at least {study.response.confirmation_days} days later"
+    events, ways = list_intercurrent_events(definition, study), WORDS["censoring"]
+    end = "last_contact" if definition.end == "last_contact" else "scans" if scans_recorded else "no_scans"
+    censoring = ways[end] + (ways["lost"] if definition.lost == "ignore" else "")
+    censoring += ways["beyond"] if definition.data_cutoff == "ignore" else ""
     parts = {
         "population": POPULATION_WORDS.get(str(origin), "all patients with at least one cycle"),
         "treatment": "retreatment with PRRT" if origin == "retreatment" else "PRRT as given",
         "variable": f"time from {words} to {_event_words(definition, study, scans_recorded)}",
-        "intercurrent_events": _intercurrent_words(definition, study),
-        "censoring": _censoring_words(definition, scans_recorded),
+        "intercurrent_events": "; ".join(words for _, words in events.values() if words),
+        "censoring": censoring,
         "summary": WORDS["summary"]["competing" if definition.death == "competing" else "kaplan_meier"],
     }
-    return parts | {"sentence": _join_parts(definition, parts)}
-
-
-def _join_parts(definition: EndpointDefinition, parts: dict[str, str]) -> str:
-    """The sentence of an estimand."""
-    return WORDS["sentence"].format(title=definition.title, **parts)
+    return parts | {"sentence": WORDS["sentence"].format(title=definition.title, **parts)}
 
 
 def format_reported_estimand(definition: EndpointDefinition, *, competing: bool) -> dict[str, str]:
     """The same of an endpoint of which every time was reported; `competing`: whether competing events were."""
     summary = WORDS["summary"]["competing_reported" if competing else "kaplan_meier"]
     parts = WORDS["reported"] | {"summary": summary}
-    return parts | {"sentence": _join_parts(definition, parts)}
+    return parts | {"sentence": WORDS["sentence"].format(title=definition.title, **parts)}
 
 
 def _event_words(definition: EndpointDefinition, study: Study, scans_recorded: bool) -> str:
@@ -69,18 +68,14 @@ def _event_words(definition: EndpointDefinition, study: Study, scans_recorded: b
         events.append(f"a new anticancer therapy ({kinds})")
     if find_rule(definition, "retreatment") == "event":
         events.append("retreatment with PRRT")
-    events += [f"an adverse event ({_filter_words(source)})" for source in definition.events]
+    for source in definition.events:
+        rows = (f"{name} {', '.join(map(str, values))}" for name, values in source.filter.items())
+        events.append(f"an adverse event ({'; '.join(rows) or 'any'})")
     if definition.death == "event":
         events.append("death from any cause")
     if definition.lost == "event":
         events.append("loss to follow-up")
     return " or ".join(events) or "no event"
-
-
-def _filter_words(source: EventSource) -> str:
-    """The rows of a source, column by column."""
-    parts = [f"{name} {', '.join(map(str, values))}" for name, values in source.filter.items()]
-    return "; ".join(parts) or "any"
 
 
 def list_intercurrent_events(definition: EndpointDefinition, study: Study) -> dict[str, tuple[str, str]]:
@@ -104,20 +99,6 @@ def list_intercurrent_events(definition: EndpointDefinition, study: Study) -> di
     return events
 
 
-def _intercurrent_words(definition: EndpointDefinition, study: Study) -> str:
-    """What each intercurrent event does."""
-    return "; ".join(words for _, words in list_intercurrent_events(definition, study).values() if words)
-
-
-def _censoring_words(definition: EndpointDefinition, scans_recorded: bool) -> str:
-    """Where a patient without event is censored."""
-    end = "last_contact" if definition.end == "last_contact" else "scans" if scans_recorded else "no_scans"
-    words = WORDS["censoring"][end]
-    words += WORDS["censoring"]["lost"] if definition.lost == "ignore" else ""
-    words += WORDS["censoring"]["beyond"] if definition.data_cutoff == "ignore" else ""
-    return words
-
-
 def summarise_estimands(
     rows: pd.DataFrame,
     definitions: list[tuple[EndpointDefinition, str]],
@@ -132,17 +113,9 @@ def summarise_estimands(
     `definitions`: endpoint and name of the variant, empty for the endpoint itself; `study`, `scans_recorded`,
     `cutoff`: what all estimands share.
     """
-    reported = rows["reason"].eq("reported")
-    counts = (
-        rows.assign(hit=rows["event"] == 1, competing=rows["event"] == 2, reported=reported)
-        .groupby(["endpoint", "variant"])
-        .agg(
-            n=("hit", "size"),
-            events=("hit", "sum"),
-            competing_events=("competing", "sum"),
-            reported=("reported", "sum"),
-        )
-    )
+    flags = {"n": 1, "events": rows["event"] == 1, "competing_events": rows["event"] == 2}
+    flagged = rows[["endpoint", "variant"]].assign(**flags, reported=rows["reason"].eq("reported"))
+    counts = flagged.groupby(["endpoint", "variant"]).sum()
     table = []
     for definition, variant in definitions:
         found = counts.reindex([(definition.name, variant)], fill_value=0).iloc[0]
@@ -156,18 +129,9 @@ def summarise_estimands(
                 rule["reader"] = definition.reader or study.response.reader
             if found["reported"]:
                 words["sentence"] += WORDS["some_reported"].format(**found)
-        table.append(
-            {
-                "endpoint": definition.name,
-                "variant": variant,
-                "title": definition.title,
-                "preset": definition.preset,
-                **words,
-                **rule,
-                "data_cutoff": cutoff,
-                **{name: int(found[name]) for name in ("n", "events", "competing_events")},
-            }
-        )
+        own = {"endpoint": definition.name, "variant": variant, "title": definition.title}
+        own |= {"preset": definition.preset, "data_cutoff": cutoff} | words | rule
+        table.append(own | {name: int(found[name]) for name in ("n", "events", "competing_events")})
     return pd.DataFrame(table)
 
 

@@ -85,16 +85,19 @@ def derive_patient_dates(
     patients = _derive_patients(tables["patients"], rule, list_origin_columns(study.endpoints))
     patients = patients.join(_derive_treatments(tables["treatment_periods"], cutoff))
     patients = patients.join(_resolve_follow_up(tables, patients, rule))
-    patients["diagnosis_date"], patients["diagnosis_date_partial"] = _resolve(
-        _list_by_patient(tables["patients"], patients.index),
-        "diagnosis_date",
-        rule,
-        upper=patients["first_cycle"],
+    known = _list_by_patient(tables["patients"], patients.index)
+    dates, partial = _resolve(known, "diagnosis_date", rule, upper=patients["first_cycle"])
+    patients["diagnosis_date"], patients["diagnosis_date_partial"] = dates, partial
+    therapies, responses = _derive_new_therapies(tables, patients, rule, study), tables["responses"]
+    columns = ["assessment_date", "reader", "criterion", "overall_response", "primary_reader"]
+    assessments = responses[columns].assign(
+        patient_id=responses["patient_id"].astype("string"),
+        period=responses["period"].astype("int64"),
+        sequence=responses.groupby("patient_id").cumcount() + 1,
     )
-    therapies = _derive_new_therapies(tables, patients, rule, study)
     return PatientDates(
         patients=_apply_cutoff(patients, cutoff),
-        assessments=_derive_assessments(tables["responses"], cutoff),
+        assessments=assessments[~(assessments["assessment_date"] > cutoff)],
         first_responses=_derive_first_responses(
             tables["best_responses"], cutoff, study.new_anticancer_therapy
         ),
@@ -140,12 +143,10 @@ def _derive_patients(source: pd.DataFrame, rule: str, origin_columns: tuple[str,
 def _derive_treatments(periods: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """First cycle and start of the first retreatment of each patient."""
     periods = periods.assign(period=periods["period"].astype("int64")).sort_values(["patient_id", "period"])
-    again = (
-        periods[(periods["period"] > 1) & ~(periods["first_cycle"] > cutoff)].groupby("patient_id").first()
-    )
-    return pd.DataFrame({"first_cycle": find_first_cycles(periods)}).join(
-        pd.DataFrame({"retreatment_start": again["first_cycle"], "retreatment_period": again["period"]})
-    )
+    again = periods[(periods["period"] > 1) & ~(periods["first_cycle"] > cutoff)].groupby("patient_id")
+    names = {"first_cycle": "retreatment_start", "period": "retreatment_period"}
+    first = again[list(names)].first().rename(columns=names)
+    return pd.DataFrame({"first_cycle": find_first_cycles(periods)}).join(first)
 
 
 def _resolve(rows: pd.DataFrame, column: str, rule: str, *, lower=None, upper=None):
@@ -169,7 +170,12 @@ def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.Da
     """Last contact, death and progression, each bounded by what is known of the order of dates."""
     index = patients.index
     rows = _list_by_patient(tables["follow_up"], index)
-    seen = _last_seen(tables, index)
+    days = [
+        tables[name][["patient_id", column]].rename(columns={column: "date"})
+        for name, column in (("cycles", "cycle_date"), ("assessments", "assessment_date"))
+    ]
+    seen = pd.concat(days, ignore_index=True).groupby("patient_id")["date"].max()  # alive at cycle or scan
+    seen = seen.reindex(index).astype("datetime64[ns]")
     dead = (rows["vital_status"] == "dead") | rows["death_date"].notna()
     contact_exact = rows["last_contact_date_precision"] == "day"
     contact, contact_partial = _resolve(rows, "last_contact_date", rule, lower=seen)
@@ -199,16 +205,6 @@ def _resolve_follow_up(tables: dict, patients: pd.DataFrame, rule: str) -> pd.Da
     )
 
 
-def _last_seen(tables: dict, index: pd.Index) -> pd.Series:
-    """Last cycle or scan: the patient was alive then."""
-    days = [
-        tables[name][["patient_id", column]].rename(columns={column: "date"})
-        for name, column in (("cycles", "cycle_date"), ("assessments", "assessment_date"))
-    ]
-    seen = pd.concat(days, ignore_index=True).groupby("patient_id")["date"].max()
-    return seen.reindex(index).astype("datetime64[ns]")
-
-
 def _derive_new_therapies(
     tables: dict[str, pd.DataFrame], patients: pd.DataFrame, rule: str, study: Study
 ) -> pd.DataFrame:
@@ -221,38 +217,17 @@ def _derive_new_therapies(
     rows = rows[rows["start_date"] > rows["patient_id"].map(patients["first_cycle"]).astype("datetime64[ns]")]
     periods = tables["treatment_periods"]
     again = periods[periods["period"] > 1]
-    new_periods = pd.DataFrame(
-        {
-            "patient_id": again["patient_id"].astype("string"),
-            "start_date": again["first_cycle"],
-            "kind": "prrt",
-            "start_date_basis": "cycles.cycle_date",
-            "sequence": _cycle_number(tables["cycles"], again),
-            "start_date_partial": False,
-        }
+    # A period has the number of the cycle row, within its patient, that begins it.
+    on, cycles = ["patient_id", "cycle_date"], tables["cycles"]
+    numbered = cycles.assign(sequence=cycles.groupby("patient_id").cumcount() + 1).drop_duplicates(on)
+    keys = again[["patient_id", "first_cycle"]].set_axis(on, axis=1)
+    new_periods = keys.merge(numbered[[*on, "sequence"]], on=on, how="left")
+    new_periods = new_periods.rename(columns={"cycle_date": "start_date"}).assign(
+        kind="prrt", start_date_basis="cycles.cycle_date", start_date_partial=False
     )
-    return pd.concat(
-        [rows.astype(THERAPY_TYPES), new_periods.astype(THERAPY_TYPES)], ignore_index=True
-    ).sort_values(["patient_id", "start_date", "kind"], kind="stable", ignore_index=True)
-
-
-def _cycle_number(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
-    """Number of the cycle row, within its patient, that begins each period."""
-    on = ["patient_id", "cycle_date"]
-    rows = cycles.assign(number=cycles.groupby("patient_id").cumcount() + 1).drop_duplicates(on)
-    keys = periods[["patient_id", "first_cycle"]].set_axis(on, axis=1)
-    return keys.merge(rows, on=on, how="left")["number"].set_axis(periods.index)
-
-
-def _derive_assessments(responses: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """Responses known by the cut-off, numbered within their patient."""
-    columns = ["assessment_date", "reader", "criterion", "overall_response", "primary_reader"]
-    rows = responses[columns].assign(
-        patient_id=responses["patient_id"].astype("string"),
-        period=responses["period"].astype("int64"),
-        sequence=responses.groupby("patient_id").cumcount() + 1,
-    )
-    return rows[~(rows["assessment_date"] > cutoff)]
+    both = [part[list(THERAPY_TYPES)].astype(THERAPY_TYPES) for part in (rows, new_periods)]
+    keys = ["patient_id", "start_date", "kind"]
+    return pd.concat(both, ignore_index=True).sort_values(keys, kind="stable", ignore_index=True)
 
 
 def _derive_adverse_events(
@@ -277,9 +252,8 @@ def _derive_first_responses(
     stop = rows[["progression_date", "new_therapy_date"]].min(axis=1)
     first_stop = stop.groupby([rows[key] for key in keys], observed=True).transform("min")
     date = rows["first_response_date"]
-    known = (
-        date.notna() & ~(date > first_stop) & ~(date > cutoff) & ~(rows["first_confirmation_date"] > cutoff)
-    )
+    known = date.notna() & ~(date > first_stop) & ~(rows["first_confirmation_date"] > cutoff)
+    known &= ~(date > cutoff)
     if "prrt" in new_anticancer_therapy:
         known &= rows["period"] == 1
     return rows.loc[known.fillna(False), [*keys, "period", "primary_reader", "first_response_date"]]

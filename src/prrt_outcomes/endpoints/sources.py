@@ -178,11 +178,8 @@ def choose_rows(
         partial[better] = False
         if f"{source.date}_partial" in rows:
             partial[better] = rows[f"{source.date}_partial"].eq(True).to_numpy(bool)[row]
-        reason[better], event[better], at_assessment[better] = (
-            source.reason,
-            source.event,
-            source.at_assessment,
-        )
+        reason[better], event[better] = source.reason, source.event
+        at_assessment[better] = source.at_assessment
     columns = {"date": date, "basis": pd.array(basis, "string"), "partial": partial}
     columns["sequence"] = pd.arrays.IntegerArray(sequence, sequence < 0)
     columns |= {"reason": pd.array(reason, "string"), "event": event, "at_assessment": at_assessment}
@@ -198,8 +195,7 @@ def _find_rows(source: Source, rows: pd.DataFrame, frame: pd.DataFrame, *, last:
     keep &= patient >= 0
     if source.after is not None:
         date, bound = (
-            rows[source.date].to_numpy("datetime64[ns]"),
-            frame[source.after].to_numpy("datetime64[ns]"),
+            column.to_numpy("datetime64[ns]") for column in (rows[source.date], frame[source.after])
         )
         keep &= date >= bound[patient] if source.same_day else date > bound[patient]
     kept = np.flatnonzero(keep)
@@ -334,11 +330,13 @@ def _list_problems(
     rows: pd.DataFrame, dates: PatientDates, column: str, start: pd.Series, words: str
 ) -> list[Problem]:
     """One problem a row of `follow_up`."""
-    lines = dates.lines["follow_up"]
-    return [
-        tell(
-            "lies_before", "follow_up", lines.get(str(patient)), column, f"{patient}: {value.date()}", **named
+    found = []
+    for patient, value in rows[column].items():
+        place = (
+            "follow_up",
+            dates.lines["follow_up"].get(str(patient)),
+            column,
+            f"{patient}: {value.date()}",
         )
-        for patient, value in rows[column].items()
-        for named in [{"words": words, "day": start[str(patient)].date()}]
-    ]
+        found.append(tell("lies_before", *place, words=words, day=start[str(patient)].date()))
+    return found

@@ -25,46 +25,17 @@ from prrt_outcomes.tables.frames import conform_table
 from prrt_outcomes.treatment.periods import find_first_cycles
 
 INPUTS = (
-    "patients",
-    "cycles",
-    "therapies",
-    "assessments",
-    "labs",
-    "adverse_events",
-    "follow_up",
-    "reported_outcomes",
-    "treatment_periods",
-    "responses",
-    "best_responses",
-    "pet",
-)
+    "patients", "cycles", "therapies", "assessments", "labs", "adverse_events", "follow_up",
+    "reported_outcomes", "treatment_periods", "responses", "best_responses", "pet",
+)  # fmt: skip
 OUTPUTS = (
-    "endpoints",
-    "endpoint_variants",
-    "endpoint_exclusions",
-    "endpoint_changes",
-    "estimands",
-    "reported_differences",
-    "treatment_course",
-    "analysis_set",
-    "baseline",
-    "baseline_differences",
-    "adtte",
-    "adrs",
-)
+    "endpoints", "endpoint_variants", "endpoint_exclusions", "endpoint_changes", "estimands",
+    "reported_differences", "treatment_course", "analysis_set", "baseline", "baseline_differences", "adtte", "adrs",
+)  # fmt: skip
 SETTINGS = (
-    "study",
-    "data_cutoff",
-    "response",
-    "endpoints",
-    "assessment_interval_days",
-    "assessment_window_days",
-    "partial_dates",
-    "new_anticancer_therapy",
-    "extra_columns",
-    "analysis.group_by",
-    "analysis.covariates",
-)
+    "study", "data_cutoff", "response", "endpoints", "assessment_interval_days", "assessment_window_days",
+    "partial_dates", "new_anticancer_therapy", "extra_columns", "analysis.group_by", "analysis.covariates",
+)  # fmt: skip
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
@@ -83,10 +54,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     course = derive_course(known, tables["treatment_periods"], study)
     progression = course.set_index("patient_id")["progression_date"]
     after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
-    analysis = derive_analysis_set(
-        tables["patients"], tables["treatment_periods"], tables["best_responses"], study.response, after
-    )
-    first, days = find_first_cycles(tables["treatment_periods"]), study.response.baseline_days
+    periods, best = tables["treatment_periods"], tables["best_responses"]
+    analysis = derive_analysis_set(tables["patients"], periods, best, study.response, after)
+    first, days = find_first_cycles(periods), study.response.baseline_days
     pet, unused = select_baseline_pet(tables["pet"], first, days)
     analysis = analysis.join(pet, on="patient_id")
     asked = study.analysis
@@ -103,9 +73,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         "analysis_set": analysis,
         **summarise_baseline(analysis, next(iter(asked.group_by), GROUP_BY), asked.covariates),
         "adtte": format_adtte(derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study),
-        "adrs": format_adrs(
-            tables["responses"], tables["best_responses"], known.patients["first_cycle"], study.study
-        ),
+        "adrs": format_adrs(tables["responses"], best, known.patients["first_cycle"], study.study),
     }
     result = {name: conform_table(name, made[name]) for name in OUTPUTS}
     losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study), *unused]
@@ -131,11 +99,9 @@ def _count_unused(tables: dict[str, pd.DataFrame], study: Study) -> list[dict]:
     """Reported outcomes of endpoints that the study does not name."""
     reported = tables["reported_outcomes"]
     named = reported["endpoint"].isin([definition.name for definition in study.endpoints])
-    lost, reason = (
-        int((~named).sum()),
-        "no endpoint of the study (a negative-control outcome is one of its control)",
-    )
-    row = attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, len(reported), lost)
+    reason = "no endpoint of the study (a negative-control outcome is one of its control)"
+    n, lost = len(reported), int((~named).sum())
+    row = attrition_row("reported_outcomes", "rows", "endpoints: reported", reason, n, lost)
     return [row] if lost else []
 
 
@@ -143,8 +109,7 @@ def _state(derived: Derived, study: Study) -> pd.DataFrame:
     """Done, or partial where an endpoint has no patient."""
     have = set(derived.endpoints["endpoint"])
     without = [definition.name for definition in study.endpoints if definition.name not in have]
-    if not without:
-        return stage_frame("endpoints", "done")
-    if len(without) == len(study.endpoints):
-        return stage_frame("endpoints", "skipped", "no patient has a time for any endpoint")
-    return stage_frame("endpoints", "partial", f"no patient has a time for {', '.join(without)}")
+    none = len(without) == len(study.endpoints)
+    words = f"no patient has a time for {'any endpoint' if none else ', '.join(without)}"
+    status = ("skipped" if none else "partial", words) if without else ("done",)
+    return stage_frame("endpoints", *status)

@@ -72,9 +72,7 @@ def summarise_absorbed_fraction() -> pd.DataFrame:
     """Result table `absorbed_fraction`: one row a radionuclide and diameter, 1 mm to 10 cm."""
     parts: list[tuple] = []
     for name, spectrum in BETA.items():
-        both = (
-            compute_absorbed_fraction(DIAMETERS_MM, **spectrum, detour=detour) for detour in (1.0, DETOUR)
-        )
+        both = (compute_absorbed_fraction(DIAMETERS_MM, **spectrum, detour=d) for d in (1.0, DETOUR))
         parts.append((name, "beta", compute_range(spectrum["edges_mev"][-1]), *both))
     for name, longest in ALPHA_RANGE_MM.items():
         parts.append((name, "alpha", longest, *[compute_straight_fraction(DIAMETERS_MM, longest)] * 2))

@@ -86,9 +86,8 @@ def derive_lesion_changes(tables: Mapping, study: Study) -> tuple[pd.DataFrame, 
     nuclide = found["patient_id"].map(treated["radionuclide"].astype(str))
     found = found.assign(radionuclide=nuclide, organ=organ).astype({"lesion_id": str})
     found = found.join(dose, on=by_lesion).rename(columns={"size": "diameter_mm"}).reset_index(drop=True)
-    return found[
-        [*by_lesion, "radionuclide", "several", "organ", "diameter_mm", "change", "months", "dose_gy"]
-    ], losses
+    columns = ["radionuclide", "several", "organ", "diameter_mm", "change", "months", "dose_gy"]
+    return found[[*by_lesion, *columns]], losses
 
 
 def summarise_lesion_change(lesions: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -181,10 +180,8 @@ def _fit_model(
         drawn = np.concatenate([line.resample(block)[:, 2] for block in blocks])
         rows[0]["bootstrap_low"], rows[0]["bootstrap_high"] = np.nanquantile(drawn, [tail, 1 - tail])
     ends = [np.quantile(size[given == nuclide], [0.05, 0.95]) for nuclide in (False, True)]
-    grid, nuclide = (
-        np.concatenate([np.linspace(end[0], end[1], 31) for end in ends]),
-        np.repeat([False, True], 31),
-    )
+    grid = np.concatenate([np.linspace(end[0], end[1], 31) for end in ends])
+    nuclide = np.repeat([False, True], 31)
     at = lay_out(grid, nuclide, np.tile(columns.mean(axis=0), (62, 1)))
     half = np.sqrt(((at @ curved.covariance) * at).sum(axis=1)) * stats.t.isf((1 - level) / 2, curved.df)
     shown = {"diameter_mm": CENTRE_MM * 2**grid, "change": at @ curved.estimate}

@@ -26,9 +26,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     """
     if tables["treatment_periods"].empty:
         return derive_skipped_tables("radionuclides", OUTPUTS, "no cycles: no radionuclide is known")
-    made = {name: empty_table(name) for name in OUTPUTS} | {
-        "absorbed_fraction": summarise_absorbed_fraction()
-    }
+    made = {name: empty_table(name) for name in OUTPUTS}
+    made["absorbed_fraction"] = summarise_absorbed_fraction()
     lesions, losses = derive_lesion_changes(tables, study)
     alone = lesions[~lesions["several"]]
     made["lesion_change"] = summarise_lesion_change(alone, study.analysis.confidence.level)

@@ -89,12 +89,16 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
     """
     onset = history.onset
     observed = onset < rows.time_months
-    nothing = dict.fromkeys(
-        ("null_naive_hazard_ratio", "null_naive_rejected", "null_mantel_byar_rejected"), np.nan
-    ) | {"null_simulations": 0}
+    names = ("null_naive_hazard_ratio", "null_naive_rejected", "null_mantel_byar_rejected")
+    nothing = dict.fromkeys(names, np.nan) | {"null_simulations": 0}
     if not observed.any() or not (rows.event == 1).any():
         return nothing
-    times, mass = _response_distribution(np.minimum(onset, rows.time_months), observed)
+    # Times to response and their probabilities; the last, infinite, is never.
+    ends = np.maximum(np.minimum(onset, rows.time_months), 1e-9)
+    curve = fit_kaplan_meier(SurvivalData(ends, observed))
+    survival = np.concatenate(([1.0], curve.survival))
+    times, mass = np.append(curve.time, np.inf), np.append(-np.diff(survival), survival[-1])
+    mass = mass / mass.sum()
     generator = np.random.default_rng(seed)
     n = len(rows.time_months)
     naive, dependent, ratios = [], [], []
@@ -111,10 +115,14 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
             # Peto's log hazard ratio: observed over expected of responders and others.
             others, responders = np.log(test.observed / test.expected)
             ratios.append(float(responders - others))
-        start, stop, happened, state, patient = _split(time, event, response)
-        dependent.append(
-            compute_mantel_byar(SurvivalData(stop, happened, entry=start, id=patient), state).p_value < LEVEL
-        )
+        # Counting-process rows of two states: who responds before the end has a second row.
+        later = np.flatnonzero(responds)
+        start = np.concatenate([np.zeros(n), response[later]])
+        stop = np.concatenate([np.where(responds, response, time), time[later]])
+        happened = np.concatenate([np.where(responds, 0.0, event), event[later]])
+        data = SurvivalData(stop, happened, entry=start, id=np.append(np.arange(n), later))
+        state = np.repeat([0, 1], [n, len(later)])
+        dependent.append(compute_mantel_byar(data, state).p_value < LEVEL)
     if not naive:
         return nothing
     return {
@@ -123,25 +131,6 @@ def simulate_null_claims(rows: EndpointRows, history: StateHistory, *, simulatio
         "null_naive_rejected": float(np.mean(naive)),
         "null_mantel_byar_rejected": float(np.mean(dependent)),
     }
-
-
-def _response_distribution(time: np.ndarray, responded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Times to response and their probabilities; the last entry, inf, is never."""
-    curve = fit_kaplan_meier(SurvivalData(np.maximum(time, 1e-9), responded))
-    survival = np.concatenate(([1.0], curve.survival))
-    mass = np.append(-np.diff(survival), survival[-1])
-    return np.append(curve.time, np.inf), mass / mass.sum()
-
-
-def _split(time: np.ndarray, event: np.ndarray, response: np.ndarray):
-    """Counting-process rows of two states for patients who respond before they end."""
-    responds = response < time
-    patient = np.arange(len(time))
-    start = np.concatenate([np.zeros(len(time)), response[responds]])
-    stop = np.concatenate([np.where(responds, response, time), time[responds]])
-    happened = np.concatenate([np.where(responds, 0.0, event), event[responds]])
-    state = np.concatenate([np.zeros(len(time), dtype=int), np.ones(int(responds.sum()), dtype=int)])
-    return start, stop, happened, state, np.concatenate([patient, patient[responds]])
 
 
 def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
@@ -164,9 +153,8 @@ def summarise_landmark_curve(comparison: Comparison) -> pd.DataFrame | None:
             break
         if min(inside.sum(), (~inside).sum()) < MINIMUM_GROUP:
             continue
-        fit = fit_cox(
-            part.cause_specific, pd.DataFrame({STATE: inside.astype(float)}), confidence=comparison.confidence
-        )
+        state_of = pd.DataFrame({STATE: inside.astype(float)})
+        fit = fit_cox(part.cause_specific, state_of, confidence=comparison.confidence)
         counts = {"n": len(inside), "excluded": int((~chosen).sum()), "n_state": int(inside.sum())}
         row = {"landmark_months": float(month), "comparison": comparison.name, "events": events}
         written.append(row | counts | format_ratio(fit.table.iloc[0]))
@@ -216,9 +204,6 @@ def _balance(covariates: pd.DataFrame, reaches: np.ndarray, weights: np.ndarray)
     stacked = pd.concat([covariates.loc[reaches], covariates], ignore_index=True)
     group = np.arange(len(stacked)) < reaches.sum()
     found = compute_balance(group, stacked, np.concatenate([weights[reaches], np.ones(len(covariates))]))
-    names = {
-        "mean_control": "mean_all",
-        "mean_cohort": "mean_reaching",
-        "mean_cohort_weighted": "mean_weighted",
-    }
+    names = {"mean_control": "mean_all", "mean_cohort": "mean_reaching"}
+    names["mean_cohort_weighted"] = "mean_weighted"
     return found.rename(columns=names).drop(columns="mean_control_weighted")

@@ -37,6 +37,7 @@ class Comparison:
     state, reference : names of states of `history`
     history : changes of state of the patients of `rows`
     covariates : baseline covariates of the same patients for the adjusted models; None for none
+    imputed : covariates completed several times; none for complete cases alone
     """
 
     state: str
@@ -45,9 +46,7 @@ class Comparison:
     rows: EndpointRows
     covariates: pd.DataFrame | None
     confidence: float
-    imputed: tuple[
-        pd.DataFrame, ...
-    ] = ()  # covariates completed several times; none for complete cases alone
+    imputed: tuple[pd.DataFrame, ...] = ()
 
     @property
     def name(self) -> str:
@@ -72,12 +71,8 @@ class Comparison:
     def describe(self, method: str, n: int, events: int, month: float | None = None) -> dict:
         """Row of `responders` that says who is compared and has no result yet; `month`: that of a landmark."""
         row = {"method": method, "comparison": self.name, "n": n, "events": events, "statistic": np.nan}
-        row |= {
-            "excluded": len(self.rows.time_months) - n,
-            "adjusted": False,
-            "weighted": False,
-            "imputed": False,
-        }
+        row |= {"excluded": len(self.rows.time_months) - n}
+        row |= dict.fromkeys(("adjusted", "weighted", "imputed"), False)
         return row | {"landmark_months": np.nan if month is None else month} | EMPTY_RATIO
 
 
@@ -195,16 +190,11 @@ def summarise_responder_curves(
     split = derive_state_rows(history.changes, rows)
     data = convert_state_rows(split, cause_specific=False)
     last = rows.time_months.max()
+    how: dict = {"interval": settings.confidence.type, "confidence": settings.confidence.level}
     for month in (0.0, *settings.landmark_months):
         if month >= last:
             continue
-        curves = fit_simon_makuch(
-            data,
-            split["state"],
-            landmark=float(month),
-            interval=settings.confidence.type,
-            confidence=settings.confidence.level,
-        )
+        curves = fit_simon_makuch(data, split["state"], landmark=float(month), **how)
         there = split.loc[(split["start"] <= month) & (split["stop"] > month), "state"]
         for position, name in enumerate(history.states):
             if position in curves:

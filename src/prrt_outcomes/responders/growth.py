@@ -48,13 +48,12 @@ def compare_growth(rows: EndpointRows, growth: pd.DataFrame, confidence: float) 
     month = np.where(seen, growth["landmark"], 0.0)
     at_risk = seen & (rows.time_months > month + TOLERANCE * np.maximum(1.0, month))
     before = growth["before"].notna().to_numpy()
-    return pd.DataFrame(
-        [
-            _compare(rows, growth, "three_months", at_risk, month, confidence),
-            _compare(rows, growth, "three_months", at_risk & before, month, confidence, adjusted=True),
-            _compare(rows, growth, "before", before, np.zeros(len(month)), confidence),
-        ]
-    )
+    found = [
+        _compare(rows, growth, "three_months", at_risk, month, confidence),
+        _compare(rows, growth, "three_months", at_risk & before, month, confidence, adjusted=True),
+        _compare(rows, growth, "before", before, np.zeros(len(month)), confidence),
+    ]
+    return pd.DataFrame(found)
 
 
 def _compare(
@@ -68,23 +67,13 @@ def _compare(
 ) -> dict:
     fast = {name: (growth.loc[chosen, name] >= cut).to_numpy() for name, cut in CUTS.items()}
     part, inside = start_at_landmark(rows, chosen, month[chosen]), fast[measure]
-    row = {
-        "measure": measure,
-        "adjusted": adjusted,
-        "cut_percent_month": CUTS[measure],
-        "n": int(chosen.sum()),
-    }
-    row |= {"excluded": int((~chosen).sum()), "n_fast": int(inside.sum())}
+    row = {"measure": measure, "adjusted": adjusted, "cut_percent_month": CUTS[measure]}
+    row |= {"n": int(chosen.sum()), "excluded": int((~chosen).sum()), "n_fast": int(inside.sum())}
     row |= {"events": int((part.event == 1).sum()), "events_fast": int((part.event[inside] == 1).sum())}
-    of_row = {
-        "median": (chosen, measure),
-        "median_before": (chosen, "before"),
-        "median_before_others": (~chosen, "before"),
-    }
-    row |= {
-        f"{name}_percent_month": growth.loc[who, what].dropna().median()
-        for name, (who, what) in of_row.items()
-    }
+    of_row = {"median": (chosen, measure), "median_before": (chosen, "before")}
+    of_row["median_before_others"] = (~chosen, "before")
+    for name, part_of in of_row.items():
+        row[f"{name}_percent_month"] = growth.loc[part_of].dropna().median()
     names = [measure, "before"] if adjusted else [measure]
     covariates = pd.DataFrame({name: fast[name].astype(float) for name in names})
     if not row["events"] or covariates.nunique().min() < 2:
@@ -99,9 +88,6 @@ def count_growth_losses(
     step, n = f"responders: {rows.endpoint}, {criterion}, growth at 3 months", len(growth)
     unseen = int(growth["three_months"].isna().sum())
     scans = "no complete scan both at baseline and 2 to 4 months after the first cycle"
-    ended = "observation ended by the scan"
-    left = n - unseen
-    return [
-        attrition_row("endpoints", "patients", step, scans, n, unseen),
-        attrition_row("endpoints", "patients", step, ended, left, left - int(found["n"].iloc[0])),
-    ]
+    losses = {scans: (n, unseen)}
+    losses["observation ended by the scan"] = (n - unseen, n - unseen - int(found["n"].iloc[0]))
+    return [attrition_row("endpoints", "patients", step, why, *counts) for why, counts in losses.items()]

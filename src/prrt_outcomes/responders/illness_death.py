@@ -24,10 +24,9 @@ def estimate_occupation(rows: pd.DataFrame, weights: NDArray, n_states: int) -> 
     weights = weights.astype(np.float64, copy=False)  # products of whole numbers are not left to BLAS
     there = [weights @ matrix for matrix in at_risk]
     rates = {
-        (old, new): np.divide(
-            weights @ matrix, there[old], out=np.zeros(there[old].shape), where=there[old] > 0
-        )
-        for (old, new), matrix in moves.items()
+        move: np.divide(weights @ matrix, base, out=np.zeros(base.shape), where=base > 0)
+        for move, matrix in moves.items()
+        for base in [there[move[0]]]
     }
     probability = np.zeros((len(weights), len(time) + 1, n_states + 1))
     probability[:, 0, 0] = 1.0
@@ -94,23 +93,16 @@ def summarise_states(
     ]
     horizon = float(settings.rmst_months)
     reached = horizon <= rows.time_months.max()
-    expected = (
-        compute_expected_months(time, probability, horizon)[0] if reached else np.full(len(names), np.nan)
-    )
-    low, high = np.full((2, len(names)), np.nan)
+    expected, low, high = np.full((3, len(names)), np.nan)
+    if reached:
+        expected = compute_expected_months(time, probability, horizon)[0]
     if weights is not None and reached:
         replicates = compute_expected_months(*estimate_occupation(state_rows, weights, n_states), horizon)
         tail = (1 - settings.confidence.level) / 2
         low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     means = pd.DataFrame(
-        {
-            "state": names,
-            "horizon_months": horizon,
-            "expected_months": expected,
-            "expected_low": low,
-            "expected_high": high,
-            "replicates": 0 if weights is None else len(weights),
-            "status": "ok" if reached else "too_few",
-        }
+        {"state": names, "expected_months": expected, "expected_low": low, "expected_high": high}
     )
+    replicates = 0 if weights is None else len(weights)
+    means = means.assign(horizon_months=horizon, replicates=replicates, status="ok" if reached else "too_few")
     return {"responder_states": pd.concat(states, ignore_index=True), "responder_state_means": means}

@@ -29,7 +29,6 @@ from prrt_outcomes.responders.states import (
 )
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.weights import draw_weights
-from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
 from prrt_outcomes.survival.imputed import impute_covariates
@@ -37,17 +36,9 @@ from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 INPUTS = ("endpoints", "analysis_set", "responses", "response_depth", "treatment_periods")
 OUTPUTS = (
-    "responders",
-    "responder_curves",
-    "responder_bias",
-    "responder_landmarks",
-    "responder_states",
-    "responder_state_means",
-    "responder_predictors",
-    "responder_depth",
-    "responder_balance",
-    "tumour_growth",
-)
+    "responders", "responder_curves", "responder_bias", "responder_landmarks", "responder_states",
+    "responder_state_means", "responder_predictors", "responder_depth", "responder_balance", "tumour_growth",
+)  # fmt: skip
 SETTINGS = ("analysis", "endpoints", "response")
 STABLE = "stable"
 
@@ -59,9 +50,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     `attrition`, `stages`.
     """
     if tables["responses"].empty or tables["treatment_periods"].empty:
-        return derive_skipped_tables(
-            "responders", OUTPUTS, "there are no responses by scan, so who responds when is not known"
-        )
+        reason = "there are no responses by scan, so who responds when is not known"
+        return derive_skipped_tables("responders", OUTPUTS, reason)
     study = fix_references(study, tables["analysis_set"])
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
@@ -79,15 +69,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
                 losses += count_growth_losses(rows, growth, found, criterion)
     results = {name: stack_tables(name, parts) for name, parts in made.items()}
     if results["responders"].empty:
-        return derive_skipped_tables(
-            "responders", OUTPUTS, "no endpoint that starts before response has times"
-        )
+        reason = "no endpoint that starts before response has times"
+        return derive_skipped_tables("responders", OUTPUTS, reason)
     curves = results["responder_curves"].drop(columns="criterion", errors="ignore")
-    return results | {
-        "responder_curves": curves,
-        "attrition": attrition_frame(losses),
-        "stages": stage_frame("responders", "done"),
-    }
+    accounts = {"attrition": attrition_frame(losses), "stages": stage_frame("responders", "done")}
+    return results | {"responder_curves": curves} | accounts
 
 
 def _analyse_responders(
@@ -98,7 +84,11 @@ def _analyse_responders(
     covariates = rows.derive_covariates(settings.covariates)
     level = settings.confidence.level
     shared = (rows, covariates if len(covariates.columns) else None, level)
-    imputed = _impute(rows, histories.binary, covariates, settings) if primary else ()
+    imputed: tuple[pd.DataFrame, ...] = ()
+    if primary:  # the endpoint and the first response are in the imputation model
+        onset = histories.binary.onset
+        response = SurvivalData(np.minimum(onset, rows.time_months), onset < rows.time_months)
+        imputed = tuple(impute_covariates(covariates, [rows.data, response], settings))
     main = Comparison(RESPONDER, NON_RESPONDER, histories.binary, *shared, imputed)
     comparisons = [main, *_against_reference(histories.groups, shared)]
     if primary:
@@ -118,7 +108,11 @@ def _analyse_responders(
         return
     yield "responder_curves", summarise_responder_curves(rows, histories.binary, settings)
     yield "responder_landmarks", summarise_landmark_curve(main)
-    weights = _draw(rows, study)
+    weights, boot = None, settings.bootstrap
+    if boot.replicates:  # patients within centre
+        centre = rows.frame["centre_id"].astype("string").fillna("unknown").to_numpy()
+        drawn = draw_weights(len(centre), boot.replicates, seed=boot.seed, stratum=centre)
+        weights = np.concatenate(list(drawn))
     yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
     ends = next(one.progression == "event" for one in study.endpoints if one.name == rows.endpoint)
     course = histories.binary if ends else histories.course
@@ -126,15 +120,6 @@ def _analyse_responders(
     onsets = histories.binary.onset, histories.groups.onset
     yield "responder_predictors", summarise_predictors(rows, onsets, covariates, imputed, settings)
     yield "responder_depth", summarise_depth(rows, histories.depth, level)
-
-
-def _impute(
-    rows: EndpointRows, history: StateHistory, covariates: pd.DataFrame, settings: AnalysisSettings
-) -> tuple[pd.DataFrame, ...]:
-    """Completed covariates; the endpoint and the first response are in the imputation model."""
-    end = np.minimum(history.onset, rows.time_months)
-    response = SurvivalData(end, history.onset < rows.time_months)
-    return tuple(impute_covariates(covariates, [rows.data, response], settings))
 
 
 def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]:
@@ -147,16 +132,6 @@ def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]
         for position, state in enumerate(states, start=1)
         if state != reference and position in present
     ]
-
-
-def _draw(rows: EndpointRows, study: Study) -> np.ndarray | None:
-    """Bootstrap weights of patients within centre, or None where the study asks for no replicates."""
-    bootstrap = study.analysis.bootstrap
-    if not bootstrap.replicates:
-        return None
-    centre = rows.frame["centre_id"].astype("string").fillna("unknown").to_numpy()
-    drawn = draw_weights(len(centre), bootstrap.replicates, seed=bootstrap.seed, stratum=centre)
-    return np.concatenate(list(drawn))
 
 
 def _endpoints(

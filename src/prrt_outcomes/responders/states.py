@@ -215,9 +215,8 @@ def derive_scans(
     scans = scans.assign(
         day=day, code=codes.astype("int64"), patient=patients.get_indexer(pd.Index(scans["patient_id"]))
     )
-    scans = scans.loc[scans["day"].gt(0) & scans["patient"].ge(0)].sort_values(
-        ["patient", "day"], kind="stable"
-    )
+    scans = scans.loc[scans["day"].gt(0) & scans["patient"].ge(0)]
+    scans = scans.sort_values(["patient", "day"], kind="stable")
     code = scans["code"]
     if settings.primary_rate == "confirmed":
         by_date = ["patient", "confirmation_date"]
@@ -244,10 +243,8 @@ def _find_progression(
     endpoints: pd.DataFrame, rows: EndpointRows, study: Study, first_cycles: pd.Series
 ) -> np.ndarray:
     """Month of progression by the study's first endpoint that it ends, else by this one; infinite without one."""
-    known = {
-        e.name for e in study.endpoints if e.progression == "event" and e.origin in ORIGINS_BEFORE_RESPONSE
-    }
-    names = [e.name for e in study.endpoints if e.name in known & set(endpoints["endpoint"])]
+    ended = [e for e in study.endpoints if e.progression == "event" and e.origin in ORIGINS_BEFORE_RESPONSE]
+    names = [e.name for e in ended if e.name in set(endpoints["endpoint"])]
     patients = rows.frame["patient_id"]
     by_patient = endpoints.set_index(["endpoint", "patient_id"])
     own = by_patient.loc[rows.endpoint].reindex(patients)

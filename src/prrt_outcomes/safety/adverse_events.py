@@ -51,9 +51,8 @@ def lay_out_exposure(
     ]
     laid = pd.concat(parts).sort_values(["patient_id", "start", "period"], kind="stable", ignore_index=True)
     is_there = (laid["days"] > 0) | (laid["phase"] == "during_cycles")
-    return laid.loc[is_there, ["patient_id", "kind", "phase", "start", "since", "days"]].reset_index(
-        drop=True
-    )
+    columns = ["patient_id", "kind", "phase", "start", "since", "days"]
+    return laid.loc[is_there, columns].reset_index(drop=True)
 
 
 def place_events(events: pd.DataFrame, exposure: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
@@ -67,11 +66,8 @@ def place_events(events: pd.DataFrame, exposure: pd.DataFrame) -> tuple[pd.DataF
     """
     treated = events["patient_id"].isin(exposure["patient_id"])
     dated = events["onset_date"].notna()
-    starts = (
-        exposure[["patient_id", "start", "since"]]
-        .assign(row=exposure.index)
-        .sort_values("start", kind="stable")
-    )
+    starts = exposure[["patient_id", "start", "since"]].assign(row=exposure.index)
+    starts = starts.sort_values("start", kind="stable")
     known = events[treated & dated].sort_values("onset_date", kind="stable")
     placed = pd.merge_asof(known, starts, left_on="onset_date", right_on="start", by="patient_id")
     after = placed[placed["row"].notna()].astype({"row": "int64"})
@@ -81,10 +77,8 @@ def place_events(events: pd.DataFrame, exposure: pd.DataFrame) -> tuple[pd.DataF
         attrition_row("adverse_events", "rows", STEP, reason, n, n - left)
         for reason, n, left in zip(reasons, sizes[:-1], sizes[1:], strict=True)
     ]
-    for column, reason, words in (
-        ("grade", "no grade", " of grade 3 or worse"),
-        ("related", "relation not known", ", related"),
-    ):
+    unknown = {"grade": ("no grade", " of grade 3 or worse"), "related": ("relation not known", ", related")}
+    for column, (reason, words) in unknown.items():
         n = int(after[column].isna().sum())
         losses.append(attrition_row("adverse_events", "rows", f"{STEP}{words}", reason, len(after), n))
     spelled = after["term"].groupby(after["term"].str.casefold()).transform("first")
@@ -150,9 +144,8 @@ def _count_period(
     own = unit[places]
     at = np.minimum(before[places] + here["day"].to_numpy(), total[own])
     is_related, grade = here["related"].fillna(False).to_numpy(bool), here["grade"].fillna(1).to_numpy()
-    found = pd.DataFrame({"key": here["key"].to_numpy(), "unit": own, "at": at}).sort_values(
-        "at", kind="stable"
-    )
+    found = pd.DataFrame({"key": here["key"].to_numpy(), "unit": own, "at": at})
+    found = found.sort_values("at", kind="stable")
     sizes = pd.DataFrame({"group": levels, "total": np.bincount(of_unit, minlength=n_groups)})
     every = keys.merge(sizes, how="cross")
     at_risk = np.bincount(of_unit, total, n_groups)

@@ -111,7 +111,12 @@ def summarise_lab_nadirs(
     Source: Lutathera, US prescribing information 2024, table 2 (treatment resumes at grade 0 or 1) and section 5.2
     (recovery to baseline or normal levels).
     """
-    given = _number_cycles(cycles, periods)
+    # Days of the cycles of the first period, with their number and the day of the next.
+    first = periods.loc[periods["period"].eq(1), ["patient_id", "last_cycle"]]
+    given = cycles[["patient_id", "cycle_date"]].drop_duplicates().merge(first, on="patient_id")
+    given = given.loc[given["cycle_date"].le(given["last_cycle"])].sort_values(["cycle_date", "patient_id"])
+    by_patient = given.groupby("patient_id", observed=True)["cycle_date"]
+    given = given.assign(cycle=by_patient.cumcount() + 1, next_cycle=by_patient.shift(-1))
     samples = _place_samples(graded, given)
     within = samples["next_cycle"].notna() | samples["days"].le(study.safety.late_after_days)
     keys = ["patient_id", "analyte", "cycle"]
@@ -131,15 +136,6 @@ def summarise_lab_nadirs(
     )
 
 
-def _number_cycles(cycles: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
-    """Days of the cycles of the first period, with their number and the day of the next."""
-    first = periods.loc[periods["period"].eq(1), ["patient_id", "last_cycle"]]
-    days = cycles[["patient_id", "cycle_date"]].drop_duplicates().merge(first, on="patient_id")
-    days = days.loc[days["cycle_date"].le(days["last_cycle"])].sort_values(["cycle_date", "patient_id"])
-    by_patient = days.groupby("patient_id", observed=True)["cycle_date"]
-    return days.assign(cycle=by_patient.cumcount() + 1, next_cycle=by_patient.shift(-1))
-
-
 def _place_samples(graded: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
     """Blood counts of the first period after a cycle, with that cycle and the days since."""
     own = graded["period"].eq(1) & graded["score"].notna() & graded["analyte"].isin(HAEMATOLOGICAL)
@@ -155,9 +151,8 @@ def _place_samples(graded: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
 def _summarise_recovery(nadirs: pd.DataFrame, samples: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Recovered patients and median time to recovery, by analyte and cycle."""
     keys = ["patient_id", "analyte", "cycle"]
-    later = samples[[*keys, "sample_date", "score"]].merge(
-        nadirs[[*keys, "sample_date", "baseline_score"]], on=keys, suffixes=("", "_nadir")
-    )
+    lowest = nadirs[[*keys, "sample_date", "baseline_score"]]
+    later = samples[[*keys, "sample_date", "score"]].merge(lowest, on=keys, suffixes=("", "_nadir"))
     later = later.assign(days=(later["sample_date"] - later["sample_date_nadir"]).dt.days)
     later = later.loc[later["days"].ge(0)]
     back = later["score"].le(later["baseline_score"].fillna(1.0).clip(lower=1.0)) & later["days"].gt(0)
@@ -173,7 +168,6 @@ def _summarise_recovery(nadirs: pd.DataFrame, samples: pd.DataFrame, study: Stud
     curves = fit_kaplan_meier_by_group(data, groups.to_numpy(), **how)
     medians = [(curve.n_events, compute_quantile(curve)) for curve in curves.values()]
     rows = [(n, q.time, q.lower, q.upper, q.status) for n, q in medians]
-    places = pd.MultiIndex.from_tuples(
-        [label for label in curves if isinstance(label, tuple)], names=keys[1:]
-    )
+    labels = [label for label in curves if isinstance(label, tuple)]
+    places = pd.MultiIndex.from_tuples(labels, names=keys[1:])
     return pd.DataFrame(rows, columns=columns, index=places)

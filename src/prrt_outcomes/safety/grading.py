@@ -127,25 +127,21 @@ def _grade_low(rule: GradeRule, part: pd.DataFrame) -> np.ndarray:
 
 
 def _grade_high(rule: GradeRule, part: pd.DataFrame) -> np.ndarray:
-    value, upper, baseline = (
-        part[name].to_numpy(dtype=float) for name in ("value_si", "upper_si", "baseline_si")
-    )
+    names = ("value_si", "upper_si", "baseline_si")
+    value, upper, baseline = (part[name].to_numpy(dtype=float) for name in names)
     abnormal = _above(baseline, upper) & rule.baseline_replaces
     by_limit = np.where(np.isnan(upper), np.nan, 0.0)
     by_baseline = np.where(np.isnan(baseline), np.nan, 0.0)
-    for number, (times_upper, times_baseline) in enumerate(
-        zip(rule.times_upper, rule.times_baseline, strict=True), start=1
-    ):
+    both = zip(rule.times_upper, rule.times_baseline, strict=True)
+    for number, (times_upper, times_baseline) in enumerate(both, start=1):
         by_limit = np.where(_above(value, times_upper * upper), float(number), by_limit)
         if times_baseline is not None:
             sign = -1 if number == 1 and rule.first_inclusive else 1
             over = value > times_baseline * baseline * (1 + sign * TOLERANCE)
             by_baseline = np.where(over, float(number), by_baseline)
+    grade = np.fmax(by_limit, np.where(by_baseline > 0, by_baseline, np.nan))
     if rule.baseline_replaces:
         grade = np.where(abnormal, by_baseline, by_limit)
-    else:
-        rise = np.where(by_baseline > 0, by_baseline, np.nan)
-        grade = np.fmax(by_limit, rise)
     return np.where(np.isnan(value), np.nan, grade)
 
 
@@ -261,19 +257,13 @@ def derive_egfr_samples(
     """
     creatinine = samples.loc[samples["analyte"].eq("creatinine")]
     traits = patients.set_index("patient_id").reindex(creatinine["patient_id"])
-    days = (creatinine["sample_date"] - creatinine["patient_id"].map(first_cycles)).dt.days.to_numpy(
-        dtype=float
-    )
-    at_cycle = traits["age_years"].to_numpy(dtype=float, na_value=float("nan"))
-    by_birth = creatinine["sample_date"].dt.year.to_numpy(dtype=float) - traits["birth_year"].to_numpy(
-        dtype=float, na_value=float("nan")
-    )
+    days = (creatinine["sample_date"] - creatinine["patient_id"].map(first_cycles)).dt.days.to_numpy(float)
+    at_cycle, born = (traits[name].to_numpy(float, na_value=np.nan) for name in ("age_years", "birth_year"))
+    by_birth = creatinine["sample_date"].dt.year.to_numpy(dtype=float) - born
     age = pd.Series(at_cycle + days / DAYS_PER_YEAR).fillna(pd.Series(by_birth)).to_numpy()
     rate = compute_egfr(creatinine["value_si"], age, traits["sex"], equation)
     usable = pd.notna(rate)
-    estimated = creatinine.assign(
-        analyte="egfr", value_si=rate, lower_si=float("nan"), upper_si=float("nan")
-    ).loc[usable]
+    estimated = creatinine.assign(analyte="egfr", value_si=rate, lower_si=np.nan, upper_si=np.nan).loc[usable]
     measured = samples.loc[samples["analyte"].eq("egfr"), ["patient_id", "sample_date"]].drop_duplicates()
     merged = estimated.merge(measured, on=["patient_id", "sample_date"], how="left", indicator=True)
     estimated = merged.loc[merged["_merge"].eq("left_only")].drop(columns="_merge")
@@ -299,26 +289,11 @@ def derive_phases(samples: pd.DataFrame, periods: pd.DataFrame, study: Study) ->
     starts = periods[["patient_id", "period", "first_cycle", "last_cycle"]].sort_values("first_cycle")
     ordered = samples.sort_values(["sample_date"], kind="stable").reset_index(drop=True)
     ordered["order"] = range(len(ordered))
-    after = pd.merge_asof(
-        ordered,
-        starts,
-        left_on="sample_date",
-        right_on="first_cycle",
-        by="patient_id",
-        allow_exact_matches=False,
-    )
-    upcoming = pd.merge_asof(
-        ordered[["order", "patient_id", "sample_date", "analyte"]],
-        starts.rename(columns={"period": "next_period", "first_cycle": "next_cycle"}).drop(
-            columns="last_cycle"
-        ),
-        left_on="sample_date",
-        right_on="next_cycle",
-        by="patient_id",
-        direction="forward",
-    )
-    after["next_period"] = upcoming["next_period"].to_numpy()
-    gap_days = (upcoming["next_cycle"] - upcoming["sample_date"]).dt.days
+    on: dict = {"left_on": "sample_date", "right_on": "first_cycle", "by": "patient_id"}
+    after = pd.merge_asof(ordered, starts, **on, allow_exact_matches=False)
+    upcoming = pd.merge_asof(ordered[["patient_id", "sample_date"]], starts, **on, direction="forward")
+    after["next_period"] = upcoming["period"].to_numpy()
+    gap_days = (upcoming["first_cycle"] - upcoming["sample_date"]).dt.days
     candidate = gap_days.le(study.safety.baseline_days)
     keys = ["patient_id", "analyte", "next_period"]
     last_rows = after.loc[candidate.fillna(False)].groupby(keys, observed=True)["order"].max()

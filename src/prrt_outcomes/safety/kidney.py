@@ -177,9 +177,8 @@ def summarise_course(
     lines = slopes[slopes["group_by"].eq("radionuclide") & slopes["egfr_at_start"].notna()].set_index("group")
     start, slope = (table["group"].map(lines[name]) for name in ("egfr_at_start", "slope_per_year"))
     reach = stdtrit(table["n"] - 1, (1 + level) / 2) * table["sd"] / np.sqrt(table["n"])
-    table = table.assign(
-        low=table["mean"] - reach, high=table["mean"] + reach, fitted=start + slope * table["years"]
-    )
+    table = table.assign(low=table["mean"] - reach, high=table["mean"] + reach)
+    table["fitted"] = start + slope * table["years"]
     months = table["years"] * DAYS_PER_YEAR / DAYS_PER_MONTH
     return table[table["n"] >= FEWEST_IN_BIN].assign(group_by="radionuclide", time_months=months)
 
@@ -230,9 +229,8 @@ def summarise_kidney_events(
     for event, confirmed in product(EVENTS, ("no", "yes")):
         own = times[times["event"].eq(event) & times["confirmed"].eq(confirmed)]
         frame = own.merge(groups, left_on="patient_id", right_index=True)
-        rows = EndpointRows(
-            str(event), frame["time_months"].to_numpy(), frame["code"].to_numpy(), None, frame
-        )
+        time, code = frame["time_months"].to_numpy(), frame["code"].to_numpy()
+        rows = EndpointRows(str(event), time, code, None, frame)
         for name in names:
             group = compute_group(frame, name)
             known, p_value = select_known(rows, group), np.nan
@@ -273,14 +271,13 @@ def derive_organ_doses(cycles: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     by_cycle["kidney", "effective_dose"] = pd.Series(compute_effective_dose(kidney, nuclide), cycles.index)
     own = pd.DataFrame(by_cycle).groupby(cycles["patient_id"].astype("string"))
     doses = own.sum().where(own.count().eq(own.size(), axis=0))
-    reason, unknown = "dose not known of every cycle", doses.isna().sum()
-    return doses, [
-        attrition_row(
-            "cycles", "patients", f"safety: doses of the {organ}", reason, len(doses), unknown[organ].iloc[0]
-        )
-        for organ in ORGANS
-        if unknown[organ].iloc[0] < len(doses)
-    ]
+    reason, n, losses = "dose not known of every cycle", len(doses), []
+    for organ in ORGANS:
+        unknown = doses[organ].iloc[:, 0].isna().sum()
+        if unknown < n:
+            step = f"safety: doses of the {organ}"
+            losses.append(attrition_row("cycles", "patients", step, reason, n, unknown))
+    return doses, losses
 
 
 def summarise_organ_doses(
@@ -344,9 +341,8 @@ def follow_kidneys(
     if course.empty:
         return made, [*losses, *without_dose]
     since = (cycles["cycle_date"] - cycles["patient_id"].astype("string").map(first_cycles)).dt.days
-    until = derive_organ_doses(
-        cycles.loc[since.astype("float64") <= safety.activity_landmark_months * DAYS_PER_MONTH]
-    )[0]
+    early = since.astype("float64") <= safety.activity_landmark_months * DAYS_PER_MONTH
+    until, _ = derive_organ_doses(cycles.loc[early])
     days, last = derive_observed_days(observed), course.groupby("patient_id")["days"].max()
     early = flag_ended_early(last, days, safety.egfr_schedule_months)
     own = own.reindex(last.index).assign(ended_early=early, kidney_dose_gy=until["kidney", "absorbed_dose"])

@@ -44,15 +44,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     `partial_dates`.
     Returns the tables of `OUTPUTS`, attrition, stages.
     """
-    absent = {
-        name: f"there are no {words}"
-        for name, words in (("labs", "laboratory values"), ("adverse_events", "adverse events"))
-        if tables[name].empty
-    }
+    kinds = {"labs": "laboratory values", "adverse_events": "adverse events"}
+    absent = {name: f"there are no {words}" for name, words in kinds.items() if tables[name].empty}
     if len(absent) == 2:
-        return derive_skipped_tables(
-            "safety", OUTPUTS, "there are no laboratory values and no adverse events"
-        )
+        reason = "there are no laboratory values and no adverse events"
+        return derive_skipped_tables("safety", OUTPUTS, reason)
     if tables["treatment_periods"].empty:
         return derive_skipped_tables("safety", OUTPUTS, "no cycles: nothing has a baseline or a start")
     groups = tables["analysis_set"].drop_duplicates("patient_id")
@@ -62,10 +58,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     observed = derive_observation(tables, study)
     made, losses = {name: empty_table(name) for name in OUTPUTS}, list[dict]()
     if "labs" not in absent:
-        graded, losses = derive_lab_grades(
-            tables["labs"], tables["patients"], tables["treatment_periods"], study
-        )
-        worst, periods = summarise_worst_grades(graded), tables["treatment_periods"]
+        periods = tables["treatment_periods"]
+        graded, losses = derive_lab_grades(tables["labs"], tables["patients"], periods, study)
+        worst = summarise_worst_grades(graded)
         made |= {
             "lab_grades": graded,
             "safety_grades": summarise_safety_grades(worst),
@@ -123,15 +118,11 @@ def derive_lab_grades(
     """
     losses = []
     if study.data_cutoff is not None:
-        keep = labs["sample_date"].le(pd.Timestamp(study.data_cutoff))
-        losses.append(
-            attrition_row("labs", "rows", STEP, "after the data cut-off", len(labs), int((~keep).sum()))
-        )
-        labs = labs.loc[keep]
-    treated = labs["patient_id"].isin(periods["patient_id"])
-    losses.append(
-        attrition_row("labs", "rows", STEP, "patient without a cycle", len(labs), int((~treated).sum()))
-    )
+        late, reason = ~labs["sample_date"].le(pd.Timestamp(study.data_cutoff)), "after the data cut-off"
+        losses.append(attrition_row("labs", "rows", STEP, reason, len(labs), int(late.sum())))
+        labs = labs.loc[~late]
+    treated, reason = labs["patient_id"].isin(periods["patient_id"]), "patient without a cycle"
+    losses.append(attrition_row("labs", "rows", STEP, reason, len(labs), int((~treated).sum())))
     samples, unit_losses = derive_si_values(labs.loc[treated])
     first_cycles = find_first_cycles(periods)
     samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles, study.safety.egfr_equation)
@@ -140,9 +131,8 @@ def derive_lab_grades(
     has_term = phased["analyte"].isin(GRADED_ANALYTES) & ~phased.duplicated(VALUE)
     ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"
-    losses += [*unit_losses, *rate_losses]
-    losses.append(
-        attrition_row("lab_grades", "rows", "safety: grades", reason, int(has_term.sum()), ungraded)
-    )
+    n = int(has_term.sum())
+    ungradable = attrition_row("lab_grades", "rows", "safety: grades", reason, n, ungraded)
+    losses += [*unit_losses, *rate_losses, ungradable]
     order = ["patient_id", "period", "sample_date", "analyte", "sequence"]
     return phased.sort_values(order).reset_index(drop=True), losses

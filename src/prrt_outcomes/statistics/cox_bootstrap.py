@@ -91,9 +91,8 @@ def bootstrap_cox_hazards(
     relative, cumulative = [], []
     for weights in _cut_blocks(counts, layout):
         beta = np.nan_to_num(_fit_block(weights, layout, start)) if used.any() else weights[:, :0]
-        hazard, _, _ = _term_hazards(
-            weights, beta, layout, _tied_terms(weights[:, layout.event_rows], layout)
-        )
+        terms = _tied_terms(weights[:, layout.event_rows], layout)
+        hazard, _, _ = _term_hazards(weights, beta, layout, terms)
         cumulative.append(np.column_stack([np.zeros(len(hazard)), np.cumsum(hazard, axis=1)])[:, last])
         relative.append(np.exp(beta @ others.T))
     return np.concatenate(relative), np.concatenate(cumulative)
@@ -174,7 +173,10 @@ def _derivatives(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms):
     hazard, means, risk = _term_hazards(weights, beta, layout, terms)
     score = weights[:, layout.event_rows] @ layout.matrix[layout.event_rows]
     score -= np.column_stack([np.einsum("bd,bd->b", term_weight, m) for m in means])
-    lived = _hazard_lived(hazard, layout)
+    by_term, ends = _sum_before(hazard), np.append(layout.cell_begin, hazard.shape[1])
+    lived = by_term[:, ends[layout.last]]  # cumulative hazard over the time that each row was at risk
+    if layout.late_order is not None:
+        lived -= by_term[:, ends[layout.first]]
     if left_out.size:
         spared = np.add.reduceat(hazard * left_out, layout.cell_begin, axis=1)
         lived[:, layout.event_rows] -= spared[:, layout.event_cell]
@@ -194,8 +196,12 @@ def _term_hazards(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms)
     np.exp(risk, out=risk)
     risk *= weights
     risks = [risk] + [risk * layout.matrix[:, j] for j in range(beta.shape[1])]
-    sums = [_risk_set_sums(r, layout) for r in risks]
-    sums = [s[:, layout.event_cell] for s in sums]
+    sums = []
+    for values in risks:
+        total = np.cumsum(values, axis=1)[:, layout.stop - 1]
+        if layout.late_order is not None:
+            total -= _sum_before(values[:, layout.late_order])[:, layout.late_stop]
+        sums.append(total[:, layout.event_cell])
     if left_out.size:
         for s, r in zip(sums, risks, strict=True):
             tied = np.add.reduceat(r[:, layout.event_rows], layout.cell_begin, axis=1)
@@ -207,23 +213,8 @@ def _term_hazards(weights: np.ndarray, beta: np.ndarray, layout: _Layout, terms)
     return hazard, means, risk
 
 
-def _risk_set_sums(values: np.ndarray, layout: _Layout) -> np.ndarray:
-    """Sums (B, G) over the risk sets."""
-    total = np.cumsum(values, axis=1)
-    out = total[:, layout.stop - 1]
-    if layout.late_order is not None:
-        late = np.zeros((len(values), values.shape[1] + 1))
-        np.cumsum(values[:, layout.late_order], axis=1, out=late[:, 1:])
-        out -= late[:, layout.late_stop]
-    return out
-
-
-def _hazard_lived(hazard: np.ndarray, layout: _Layout) -> np.ndarray:
-    """Cumulative hazard (B, n) over the time that each row was at risk."""
-    by_term = np.zeros((len(hazard), hazard.shape[1] + 1))
-    np.cumsum(hazard, axis=1, out=by_term[:, 1:])
-    ends = np.append(layout.cell_begin, hazard.shape[1])
-    out = by_term[:, ends[layout.last]]
-    if layout.late_order is not None:
-        out -= by_term[:, ends[layout.first]]
-    return out
+def _sum_before(values: np.ndarray) -> np.ndarray:
+    """Sums (B, n + 1) before each column, and of all."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums

@@ -42,9 +42,8 @@ def compute_quantile(curve: KaplanMeier, probability: float = 0.5) -> Quantile:
         raise ValueError(f"probability must lie between 0 and 1, not {probability}")
     if np.isfinite(curve.emptied_at):
         return Quantile(probability, nan, nan, nan, "too_few")
-    time = _crossing(curve.time, 1.0 - curve.survival, probability)
-    lower = _crossing(curve.time, 1.0 - curve.lower, probability)
-    upper = _crossing(curve.time, 1.0 - curve.upper, probability)
+    curves = (curve.survival, curve.lower, curve.upper)
+    time, lower, upper = (_crossing(curve.time, 1.0 - values, probability) for values in curves)
     status = "ok" if np.isfinite(time) else ("not_reached" if curve.n_events else "no_events")
     return Quantile(probability, time, lower, upper, status)
 
@@ -56,23 +55,19 @@ def _crossing(time: NDArray[np.float64], failed: NDArray[np.float64], probabilit
     held.
     """
     known = np.isfinite(failed)
-    if not known.any():
-        return float("nan")
     level, when = failed[known], time[known]
     above = level[level >= probability - TIE_TOLERANCE]
     beyond = level[level >= probability + TIE_TOLERANCE]
     if len(above) == 0:
-        return float("nan")
-    reached = _first_time(level, when, above.min())
+        return nan
     ends_flat = known[-1] and abs(failed[-1] - probability) < TIE_TOLERANCE
-    if ends_flat or len(beyond) == 0:
-        return float((reached + time[-1]) / 2.0)
-    return float((reached + _first_time(level, when, beyond.min())) / 2.0)
 
+    def first(value: float) -> float:
+        """The first time at a level; a flat stretch may carry rounding noise."""
+        return float(when[np.argmax(np.abs(level - value) <= TIE_TOLERANCE)])
 
-def _first_time(level: NDArray[np.float64], when: NDArray[np.float64], value: float) -> float:
-    """Return the first time at a level; a flat stretch may carry rounding noise."""
-    return float(when[np.argmax(np.abs(level - value) <= TIE_TOLERANCE)])
+    last = float(time[-1]) if ends_flat or len(beyond) == 0 else first(beyond.min())
+    return float((first(above.min()) + last) / 2.0)
 
 
 def summarise_milestones(curve: KaplanMeier, times: ArrayLike) -> pd.DataFrame:
@@ -146,10 +141,9 @@ def compute_milestone_difference(
 
     Source: Klein, Logan, Harhoff and Andersen 2007, Statistics in Medicine 26:4505, section 2.1.
     """
-    one, two = (
-        summarise_milestones(curve, [time])[["survival", "std_error"]].iloc[0] for curve in (first, second)
-    )
-    return compute_difference(tuple(one), tuple(two), confidence)
+    names = ["survival", "std_error"]
+    one, two = (tuple(summarise_milestones(curve, [time])[names].iloc[0]) for curve in (first, second))
+    return compute_difference(one, two, confidence)
 
 
 @dataclass(frozen=True)
@@ -325,18 +319,8 @@ def compute_observed_expected(
     if not (np.isfinite(expected) and expected > 0):
         return OneSampleLogRank(n, observed, expected, *(float("nan"),) * 7, status="too_few")
     lower, upper = compute_poisson_interval(observed, confidence)
-    z = (observed - expected) / np.sqrt(expected)
-    z_wu = (observed - expected) / np.sqrt((observed + expected) / 2.0)
-    return OneSampleLogRank(
-        n=n,
-        observed=observed,
-        expected=expected,
-        ratio=observed / expected,
-        ratio_lower=float(lower / expected),
-        ratio_upper=float(upper / expected),
-        statistic=float(z),
-        p_value=float(2.0 * ndtr(-abs(z))),
-        statistic_wu=float(z_wu),
-        p_value_wu=float(2.0 * ndtr(-abs(z_wu))),
-        status="ok",
-    )
+    ratios = (observed / expected, float(lower / expected), float(upper / expected))
+    spreads = (np.sqrt(expected), np.sqrt((observed + expected) / 2.0))
+    z = [float((observed - expected) / spread) for spread in spreads]
+    tests = [number for one in z for number in (one, float(2.0 * ndtr(-abs(one))))]
+    return OneSampleLogRank(n, observed, expected, *ratios, *tests, "ok")

@@ -82,7 +82,14 @@ class SurvivalData:
             checked[name] = None if labels is None else compute_codes(labels, n, name)
         for name, values in checked.items():
             object.__setattr__(self, name, values)
-        self._check_entry()
+        if self.entry is not None:
+            late = self.placement.entries >= self.placement.exits
+            if late.any():
+                rows = ", ".join(str(i) for i in np.flatnonzero(late)[:5])
+                raise ValueError(
+                    f"entry is not before the end in {int(late.sum())} of {self.n} rows (first, counted from 0: "
+                    f"{rows}); expected entry < time"
+                )
         self._check_overlap()
 
     @property
@@ -100,11 +107,9 @@ class SurvivalData:
 
     def select(self, rows: NDArray) -> "SurvivalData":
         """Return some rows, given by mask or position."""
-        fields = (self.entry, self.weights)
+        fields = (self.time, self.event, self.entry, self.weights)
         labels = (self.strata, self.cluster, self.id)
         return SurvivalData(
-            self.time[rows],
-            self.event[rows],
             *[None if values is None else values[rows] for values in fields],
             *[None if codes is None else codes.select(rows) for codes in labels],
         )
@@ -114,17 +119,6 @@ class SurvivalData:
         given = [name for name in names if getattr(self, name) is not None]
         if given:
             raise ValueError(f"{method} takes no {', '.join(given)}")
-
-    def _check_entry(self) -> None:
-        if self.entry is None:
-            return
-        late = self.placement.entries >= self.placement.exits
-        if late.any():
-            rows = ", ".join(str(i) for i in np.flatnonzero(late)[:5])
-            raise ValueError(
-                f"entry is not before the end in {int(late.sum())} of {self.n} rows (first, counted from 0: "
-                f"{rows}); expected entry < time"
-            )
 
     def _check_overlap(self) -> None:
         if self.id is None:

@@ -130,9 +130,7 @@ def find_profile_bound(
     """
     from scipy.optimize import brentq
 
-    p = matrix.shape[1]
-    free = np.arange(p) != column
-    best = fit.coefficients[column]
+    free, best = np.arange(matrix.shape[1]) != column, fit.coefficients[column]
     warm: dict[str, Any] = {"start": fit.coefficients.copy()}
 
     def above(distance: float) -> float:
@@ -184,20 +182,16 @@ def fit_firth_cox(
         fit = fit_penalised(matrix[:, used], rows) if used.any() else None
         if fit is not None and fit.converged:
             beta[used], errors[used] = fit.coefficients, fit.std_errors
-            bounds[used], p_values[used] = _profile(matrix[:, used], rows, fit, confidence)
+            inner, places = matrix[:, used], np.arange(used.sum())
+            drop = float(chdtri(1, 1 - confidence)) / 2
+            bounds[used] = [
+                [find_profile_bound(inner, rows, fit, j, side, drop) for side in (-1, 1)] for j in places
+            ]
+            without = [fit_penalised(inner, rows, free=places != j).log_likelihood for j in places]
+            ratio = 2 * (fit.log_likelihood - np.array(without))
+            p_values[used] = chdtrc(1, np.maximum(ratio, 0.0))
             statuses[used] = np.where(np.isfinite(bounds[used]).all(axis=1), "ok", "no_bound")
     table = format_coefficient_table(design, rows.event, beta / scale, errors / scale, statuses, confidence)
     table["lower"], table["upper"] = compute_ratio(bounds.T / scale)
     table["p_value"] = p_values
     return table
-
-
-def _profile(
-    matrix: np.ndarray, rows: ModelRows, fit: PenalisedFit, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Profile-likelihood bounds (p, 2) and p-values (p,) of the penalised likelihood ratio of each column."""
-    p = matrix.shape[1]
-    drop = float(chdtri(1, 1 - confidence)) / 2
-    bounds = [[find_profile_bound(matrix, rows, fit, j, side, drop) for side in (-1, 1)] for j in range(p)]
-    without = [fit_penalised(matrix, rows, free=np.arange(p) != j).log_likelihood for j in range(p)]
-    return np.array(bounds), chdtrc(1, np.maximum(2 * (fit.log_likelihood - np.array(without)), 0.0))

@@ -23,6 +23,7 @@ from prrt_outcomes.statistics.model_rows import (
     derive_design_matrix,
     derive_levels,
     derive_model_rows,
+    rank_nearly_equal,
 )
 from prrt_outcomes.statistics.partial_likelihood import compute_partial_likelihood, derive_tied_events
 
@@ -74,7 +75,12 @@ def fit_piecewise_hazard_ratio(
     data.refuse("weights", "cluster", "id", method="hazard ratios by period")
     design, rows = derive_model(data, _name_effect(effect), references)
     single = fit_cox_rows(design, rows, confidence=confidence)
-    near, entry, time = _merge_with_cuts(cuts, rows)
+    # Near cuts, entries and times are one: no row has a period with less time in it than ties may differ.
+    late = np.isfinite(rows.entry)
+    distinct, place = merge_near_times(np.concatenate([cuts, rows.time, rows.entry[late]]))
+    near, time, of_late = np.split(distinct[place], [len(cuts), len(cuts) + rows.n])
+    entry = np.full(rows.n, -np.inf)
+    entry[late] = of_late
     edges = np.concatenate([[-np.inf], near, [np.inf]])
     start, stop = np.maximum(entry[:, None], edges[:-1]), np.minimum(time[:, None], edges[1:])
     source, period = np.nonzero(start < stop)
@@ -113,16 +119,6 @@ def fit_piecewise_hazard_ratio(
     expected = (by_period[happened].sum(axis=0) - score).reshape(len(periods), -1)
     expected = np.column_stack([every - expected.sum(axis=1), expected]) if of_level.all() else every[:, None]
     return PiecewiseHazardRatio(table, single, fit.compare(single), expected[every > 0])
-
-
-def _merge_with_cuts(cuts: np.ndarray, rows: ModelRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cuts, entries and times, near ones made one: no row has a period with less time in it than ties may differ."""
-    late = np.isfinite(rows.entry)
-    distinct, place = merge_near_times(np.concatenate([cuts, rows.time, rows.entry[late]]))
-    near, time, of_late = np.split(distinct[place], [len(cuts), len(cuts) + rows.n])
-    entry = np.full(rows.n, -np.inf)
-    entry[late] = of_late
-    return near, entry, time
 
 
 def compute_term_tests(fit: CoxResult) -> dict[str, ChiSquaredTest]:
@@ -165,7 +161,11 @@ def summarise_subgroup_hazard_ratios(
     data.refuse("weights", "cluster", "id", method="hazard ratios by subgroup")
     effect = _name_effect(effect)
     subgroups = subgroups.reset_index(drop=True)
-    _check_subgroups(subgroups, str(effect.name))
+    for name, column in subgroups.items():
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            raise ValueError(f"subgroup covariate {name} is a number; cut it into categories first")
+        if str(name) == effect.name:
+            raise ValueError(f"{name} is the effect and cannot be its own subgroup")
     if reference is None:
         # The reference level that the whole data give; none for a number.
         reference = derive_design_matrix(effect.dropna()).columns[0].reference or None
@@ -193,16 +193,6 @@ def summarise_subgroup_hazard_ratios(
     return pd.concat(blocks, ignore_index=True).astype(dict.fromkeys(texts, "string"))
 
 
-def _check_subgroups(subgroups: pd.DataFrame, effect: str) -> None:
-    """Categories only, and not the effect itself."""
-    for name in subgroups.columns:
-        numeric = pd.api.types.is_numeric_dtype(subgroups[name])
-        if numeric and not pd.api.types.is_bool_dtype(subgroups[name]):
-            raise ValueError(f"subgroup covariate {name} is a number; cut it into categories first")
-        if str(name) == effect:
-            raise ValueError(f"{name} is the effect and cannot be its own subgroup")
-
-
 def _has_level(column: pd.Series, level) -> bool:
     """True where the reference occurs in these rows, or the covariate is a number."""
     return level is None or bool((column.dropna().astype(str) == str(level)).any())
@@ -228,11 +218,8 @@ def _test_interaction(
     pairs = [(i, j) for i in of_effect for j in of_group]
     products = [design.matrix[:, i] * design.matrix[:, j] for i, j in pairs]
     names = [f"{design.columns[i].name} x {design.columns[j].name}" for i, j in pairs]
-    wide = replace(
-        design,
-        matrix=np.column_stack([design.matrix, *products]),
-        columns=(*design.columns, *(DesignColumn(name, "", "") for name in names)),
-    )
+    columns = (*design.columns, *(DesignColumn(name, "", "") for name in names))
+    wide = replace(design, matrix=np.column_stack([design.matrix, *products]), columns=columns)
     fit = fit_cox_rows(wide, rows)
     found = fit.table["status"].tolist()[len(design.columns) :]
     return fit.compare(fit_cox_rows(design, rows)), next((s for s in STATUS_ORDER if s in found), "ok")
@@ -329,7 +316,7 @@ def compute_concordance(rows: ModelRows, score) -> float:
     score = np.asarray(score, dtype=float)
     if score.shape != (rows.n,) or not np.isfinite(score).all():
         raise ValueError(f"score: expected {rows.n} finite numbers, one a row")
-    rank = _rank_with_tolerance(score)
+    rank = rank_nearly_equal(score, SAME_SCORE * np.abs(score).max(initial=0.0))
     order = np.argsort(rank)
     first, weights = rows.first[order].astype(np.int32), rows.weights[order]
     # An event row of the same cell is no partner: its range of cells ends one cell earlier here.
@@ -346,10 +333,3 @@ def compute_concordance(rows: ModelRows, score) -> float:
         pairs += weight @ at_risk[place, -1]
         favourable += weight @ (at_risk[place, lower[here]] + at_risk[place, upper[here]]) / 2
     return float(favourable / pairs) if pairs > 0 else float("nan")
-
-
-def _rank_with_tolerance(score: np.ndarray) -> np.ndarray:
-    """Integer ranks; scores that differ by rounding only are one."""
-    distinct, position = np.unique(score, return_inverse=True)
-    new = np.diff(distinct) > SAME_SCORE * np.abs(distinct).max(initial=0.0)
-    return np.concatenate([[0], np.cumsum(new)])[position]

@@ -36,7 +36,11 @@ def impute_chained(
     order = sorted(incomplete, key=lambda name: int(covariates[name].isna().sum()))
     completed = []
     for _ in range(sets):
-        frame = _fill_at_random(covariates, order, generator)
+        frame = covariates.copy()
+        for name in order:
+            missing = frame[name].isna().to_numpy()
+            drawn = generator.choice(np.flatnonzero(~missing), int(missing.sum()))
+            frame.loc[missing, name] = frame[name].to_numpy()[drawn]
         for _ in range(ITERATIONS if len(order) > 1 else 1):
             for name in order:
                 others = _predictors(frame.drop(columns=name), outcome)
@@ -44,15 +48,6 @@ def impute_chained(
                 frame[name] = _impute_column(frame[name], missing, others, generator)
         completed.append(frame)
     return completed
-
-
-def _fill_at_random(covariates: pd.DataFrame, order: list[str], generator) -> pd.DataFrame:
-    frame = covariates.copy()
-    for name in order:
-        missing = frame[name].isna().to_numpy()
-        observed = np.flatnonzero(~missing)
-        frame.loc[missing, name] = frame[name].to_numpy()[generator.choice(observed, int(missing.sum()))]
-    return frame
 
 
 def _standardise(matrix: NDArray) -> NDArray:
@@ -161,14 +156,6 @@ def pool_estimates(
     error = np.sqrt(total)
     half = stdtrit(freedom, 0.5 + confidence / 2) * error
     statistic = np.divide(estimate, error, out=np.full_like(error, np.nan), where=error > 0)
+    table = pd.DataFrame({"estimate": estimate, "std_error": error, "degrees_of_freedom": freedom})
     p_value = 2 * stdtr(freedom, -np.abs(statistic))
-    return pd.DataFrame(
-        {
-            "estimate": estimate,
-            "std_error": error,
-            "degrees_of_freedom": freedom,
-            "lower": estimate - half,
-            "upper": estimate + half,
-            "p_value": p_value,
-        }
-    )
+    return table.assign(lower=estimate - half, upper=estimate + half, p_value=p_value)

@@ -223,12 +223,8 @@ class InfluenceRows:
         per_event = _inverse(np.maximum(at_risk - events, 0.0))
         greenwood = _running_sum(events * _inverse(at_risk) * per_event)
         entered, ended = greenwood[self.first], self._read_at_end(per_event) - greenwood[self.last]
-        steps = pd.DataFrame(
-            {
-                "a": np.concatenate((self.weight * entered, self.weight * ended)),
-                "r": np.concatenate((self.weight, -self.weight)),
-            }
-        )
+        steps = pd.DataFrame({"r": np.concatenate((self.weight, -self.weight))})
+        steps["a"] = np.concatenate((self.weight * entered, self.weight * ended))
         when, cluster = np.concatenate((self.first, self.last)), np.tile(self.cluster, 2)
         order = np.argsort(when, kind="stable")
         steps = steps.iloc[order]

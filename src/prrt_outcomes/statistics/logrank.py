@@ -217,8 +217,7 @@ def _probability_inside(maximum: float, factor: NDArray[np.float64]) -> float:
     x, weight = np.zeros((1, 0)), np.ones(1)
     for j in range(rank - 1):
         centre = x @ factor[j, :j]
-        low = np.clip((-maximum - centre) / factor[j, j], -9.0, 9.0)
-        high = np.clip((maximum - centre) / factor[j, j], -9.0, 9.0)
+        low, high = (np.clip((end - centre) / factor[j, j], -9.0, 9.0) for end in (-maximum, maximum))
         half = (high - low) / 2.0
         new = ((high + low) / 2.0)[:, None] + half[:, None] * node
         weight = (weight * half)[:, None] * node_weight * np.exp(-(new**2) / 2.0) / np.sqrt(2.0 * np.pi)

@@ -66,17 +66,11 @@ def fit_maic(covariates: pd.DataFrame, targets: Sequence[MaicTarget]) -> MaicRes
             f"no weights meet the targets together, although each alone is within the data: {names}"
         )
     inside, used = covariates[complete], weights[complete]
-    balance = pd.DataFrame(
-        {
-            "covariate": [t.covariate for t in targets],
-            "statistic": [t.statistic for t in targets],
-            "level": [t.level for t in targets],
-            "target": [0.5 if t.statistic == "median" else float(t.value) for t in targets],
-            "before": _summaries(inside, targets, np.ones(len(used))),
-            "after": _summaries(inside, targets, used),
-        }
-    )
-    return MaicResult(weights, balance)
+    columns = ["covariate", "statistic", "level"]
+    balance = pd.DataFrame([[getattr(t, name) for name in columns] for t in targets], columns=columns)
+    balance["target"] = [0.5 if t.statistic == "median" else float(t.value) for t in targets]
+    balance["before"] = _summaries(inside, targets, np.ones(len(used)))
+    return MaicResult(weights, balance.assign(after=_summaries(inside, targets, used)))
 
 
 def bootstrap_maic(

@@ -156,6 +156,12 @@ def _code_categories(column: pd.Series, reference) -> tuple[np.ndarray, list[Des
     return matrix, [DesignColumn(str(column.name), levels[k], levels[base]) for k in others]
 
 
+def rank_nearly_equal(values: np.ndarray, tolerance: float) -> np.ndarray:
+    """Integer ranks; distinct neighbours that differ by the tolerance or less are one."""
+    distinct, position = np.unique(values, return_inverse=True)
+    return np.concatenate([[0], np.cumsum(np.diff(distinct) > tolerance)])[position]
+
+
 def derive_levels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Codes and names of the levels that occur, in category order."""
     if not isinstance(column.dtype, pd.CategoricalDtype):
@@ -249,15 +255,8 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
     used = (np.ones(n, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)) & (weights > 0)
     stratum = np.zeros(n, dtype=np.int64) if data.strata is None else data.strata.code
     cluster = np.arange(n) if data.cluster is None else data.cluster.code
-    return _place(
-        placed.distinct[placed.exits][used],
-        entry[used],
-        data.event[used] == 1,
-        weights[used],
-        stratum[used],
-        cluster[used],
-        used,
-    )
+    parts = (placed.distinct[placed.exits], entry, data.event == 1, weights, stratum, cluster)
+    return _place(*(part[used] for part in parts), used)
 
 
 def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:
@@ -321,17 +320,8 @@ def _place(time, entry, event, weights, stratum, cluster, used) -> ModelRows:
     entry_rank = np.searchsorted(distinct, entry, side="right")
     first = np.searchsorted(cells, stratum * span + entry_rank, side="right")
     last = np.searchsorted(cells, key, side="right")
-    return ModelRows(
-        time=time,
-        entry=entry,
-        event=event,
-        weights=weights,
-        stratum=stratum,
-        cluster=np.unique(cluster, return_inverse=True)[1] if len(cluster) else cluster,
-        first=first,
-        last=last,
-        event_cell=event_cell,
-        cell_time=distinct[cells % span - 1] if len(cells) else np.empty(0),
-        delayed_entry=bool(len(cells) and np.any(entry_rank > 0)),
-        kept=used,
-    )
+    cluster = np.unique(cluster, return_inverse=True)[1] if len(cluster) else cluster
+    cell_time = distinct[cells % span - 1] if len(cells) else np.empty(0)
+    delayed = bool(len(cells) and np.any(entry_rank > 0))
+    own = (time, entry, event, weights, stratum, cluster)
+    return ModelRows(*own, first, last, event_cell, cell_time, delayed, used)

@@ -22,6 +22,7 @@ from prrt_outcomes.statistics.model_rows import (
     ModelRows,
     compute_risk_set_sums,
     compute_sums_over_time_at_risk,
+    rank_nearly_equal,
     replace_strata,
 )
 
@@ -111,7 +112,11 @@ def compute_partial_likelihood(
     hazard = weight / sums[:, 0]
     log_likelihood = event_weight @ eta[rows.event] - weight @ np.log(sums[:, 0])
     score = event_weight @ matrix[rows.event] - weight @ mean
-    expected = risk * _cumulative_hazard(hazard, rows, tied)
+    # Hazard that each row lived through, with Efron's share for tied events.
+    lived = compute_sums_over_time_at_risk(_sum_by_cell(hazard, tied.cell, rows), rows)
+    if tied.left_out.any():
+        lived[rows.event] -= _sum_by_cell(hazard * tied.left_out, tied.cell, rows)[rows.event_cell]
+    expected = risk * lived
     information = (matrix * expected[:, None]).T @ matrix - (mean * weight[:, None]).T @ mean
     return LikelihoodAt(float(log_likelihood), score, information, risk, mean, hazard)
 
@@ -138,12 +143,21 @@ def fit_newton(
     converged means that some direction still moved after the last step: the mark of a monotone
     likelihood.
     """
+    from scipy.linalg import eigh
+
     beta = np.array(start, dtype=float)
     at = evaluate(beta)
     for _ in range(MAX_ITERATIONS):
         step = _newton_step(at)
-        if step is None or _has_melted(at.information, null_information):
-            return NewtonFit(beta, at, False)
+        if step is None:
+            break
+        shares = [1.0]
+        if null_information is not None and len(at.information):
+            shares = eigh(at.information, null_information, eigvals_only=True)
+        if (
+            shares[0] < MELTED
+        ):  # a direction has lost its information: more steps would only add rounding errors
+            break
         if np.abs(step).max(initial=0.0) < STEP_TOLERANCE:
             return NewtonFit(beta + step, evaluate(beta + step), True)
         following = evaluate(beta + step)
@@ -188,23 +202,6 @@ def _sum_by_cell(values: np.ndarray, cell: np.ndarray, rows: ModelRows) -> np.nd
     return np.column_stack([np.bincount(cell, weights=v, minlength=rows.n_cells) for v in values.T])
 
 
-def _cumulative_hazard(hazard: np.ndarray, rows: ModelRows, tied: TiedEvents) -> np.ndarray:
-    """Hazard that each row lived through, with Efron's share for tied events."""
-    out = compute_sums_over_time_at_risk(_sum_by_cell(hazard, tied.cell, rows), rows)
-    if tied.left_out.any():
-        out[rows.event] -= _sum_by_cell(hazard * tied.left_out, tied.cell, rows)[rows.event_cell]
-    return out
-
-
-def _has_melted(information: np.ndarray, null_information: np.ndarray | None) -> bool:
-    """Tell whether a direction has lost its information; going on there would only add rounding errors."""
-    if null_information is None or not len(information):
-        return False
-    from scipy.linalg import eigh
-
-    return bool(eigh(information, null_information, eigvals_only=True)[0] < MELTED)
-
-
 def _newton_step(at: Any) -> np.ndarray | None:
     """Newton's step, or None where the information can no longer be inverted."""
     scale = np.sqrt(np.clip(np.diag(at.information), 0, None))
@@ -223,18 +220,13 @@ def find_estimable_columns(information: np.ndarray, total: float) -> np.ndarray:
     weight of the events). A column that is constant within every risk set has none; of collinear columns
     the later ones have none left (R gives these NA).
     """
-    p = len(information)
-    keep = np.zeros(p, dtype=bool)
-    for j in range(p):
-        own = information[j, j]
-        if own <= COLLINEAR * total:
-            continue
-        earlier = np.flatnonzero(keep)
-        left = own
-        if len(earlier):
+    keep = np.zeros(len(information), dtype=bool)
+    for j, own in enumerate(np.diag(information)):
+        if own > COLLINEAR * total:
+            earlier = np.flatnonzero(keep)
             cross = information[earlier, j]
-            left = own - cross @ np.linalg.solve(information[np.ix_(earlier, earlier)], cross)
-        keep[j] = left > COLLINEAR * own
+            explained = cross @ np.linalg.solve(information[np.ix_(earlier, earlier)], cross)
+            keep[j] = own - explained > COLLINEAR * own
     return keep
 
 
@@ -281,7 +273,12 @@ def fit_monotone_limit(
     """
     separated = separated.copy()
     for _ in range(matrix.shape[1] + 1):
-        rows = _stratify(matrix @ directions, rows)
+        # The same rows with strata crossed by position, rounding apart.
+        strata = {"stratum": rows.stratum} | {
+            f"direction {k}": rank_nearly_equal(along, SAME_POSITION * np.ptp(along))
+            for k, along in enumerate((matrix @ directions).T)
+        }
+        rows = replace_strata(rows, pd.DataFrame(strata).groupby(list(strata)).ngroup().to_numpy())
         tied = derive_tied_events(rows)
         # The separated columns come last, so that what is left of them cannot displace another column.
         order = np.concatenate([np.flatnonzero(~separated), np.flatnonzero(separated)])
@@ -300,13 +297,3 @@ def fit_monotone_limit(
         directions = np.zeros((matrix.shape[1], further.shape[1]))
         directions[columns] = further
     return LimitFit(fit, rows, columns, separated)
-
-
-def _stratify(position: np.ndarray, rows: ModelRows) -> ModelRows:
-    """The same rows with strata crossed by position, rounding apart."""
-    strata = {"stratum": rows.stratum}
-    for k, along in enumerate(position.T):
-        distinct, inverse = np.unique(along, return_inverse=True)
-        new = np.diff(distinct) > SAME_POSITION * np.ptp(distinct)
-        strata[f"direction {k}"] = np.concatenate([[0], np.cumsum(new)])[inverse]
-    return replace_strata(rows, pd.DataFrame(strata).groupby(list(strata)).ngroup().to_numpy())

@@ -101,7 +101,22 @@ def compute_proportion_difference(
         return ProportionDifference(d, low, high, NAN, "ok")
     z = _score(counts, 0.0)
     p_value = float(2.0 * ndtr(-abs(z))) if np.isfinite(z) else 1.0
-    return ProportionDifference(d, *_score_limits(counts, confidence), p_value, "ok")
+    quantile = float(ndtri(0.5 + confidence / 2.0))
+
+    def crossing(outer: float) -> float:
+        """Where the score statistic crosses the normal quantile between the estimate and an outer difference."""
+        inner = d
+        for _ in range(60):
+            middle = (inner + outer) / 2.0
+            if abs(_score(counts, middle)) < quantile:
+                inner = middle
+            else:
+                outer = middle
+        return inner
+
+    edge = 1.0 - 1e-15
+    lower = -1.0 if d <= -1.0 else crossing(-edge)
+    return ProportionDifference(d, lower, 1.0 if d >= 1.0 else crossing(edge), p_value, "ok")
 
 
 def _score(counts: tuple[int, int, int, int], delta: float) -> float:
@@ -131,27 +146,6 @@ def _constrained(counts: tuple[int, int, int, int], delta: float) -> tuple[float
     p2 = float(2 * u * np.cos(angle) - second / (3 * n))
     p2 = min(max(p2, 0.0, -delta), 1.0, 1.0 - delta)
     return min(max(p2 + delta, 0.0), 1.0), p2
-
-
-def _score_limits(counts: tuple[int, int, int, int], confidence: float) -> tuple[float, float]:
-    """Return where the score statistic crosses the normal quantile on both sides."""
-    z = float(ndtri(0.5 + confidence / 2.0))
-    observed = counts[0] / counts[1] - counts[2] / counts[3]
-
-    def crossing(outer: float) -> float:
-        inner = observed
-        for _ in range(60):
-            middle = (inner + outer) / 2.0
-            if abs(_score(counts, middle)) < z:
-                inner = middle
-            else:
-                outer = middle
-        return inner
-
-    edge = 1.0 - 1e-15
-    lower = -1.0 if observed <= -1.0 else crossing(-edge)
-    upper = 1.0 if observed >= 1.0 else crossing(edge)
-    return lower, upper
 
 
 def compute_kappa(table: ArrayLike, confidence: float = 0.95) -> Kappa:

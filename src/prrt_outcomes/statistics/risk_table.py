@@ -76,18 +76,36 @@ def compute_risk_table(data: SurvivalData, group: ArrayLike | None = None, *, ca
     start = np.searchsorted(strata, np.arange(len(by_stratum.labels) + 1))
 
     def flows(weight: NDArray | None) -> Flows:
-        return _flows(data.event, exits, entries, by_group.code, weight, goes_on, cause, shape, start)
+        """Weights added up per table row and group."""
+
+        def total(mask: NDArray[np.bool_] | slice, rows: NDArray) -> NDArray[np.float64]:
+            cells = (rows * shape[1] + by_group.code)[mask]
+            weights = None if weight is None else weight[mask]
+            sums = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
+            return sums.reshape(shape).astype(np.float64)
+
+        everybody, other = slice(None), (data.event > 0) & (data.event != cause)
+        left, events = total(everybody, exits), total(data.event == cause, exits)
+        censored, competing, entered, net = left - events, np.zeros(shape), np.zeros(shape), left
+        if other.any():
+            competing = total(other, exits)
+            censored -= competing
+        if goes_on is not None:
+            censored -= total(goes_on, exits)
+        if weight is not None:
+            np.maximum(censored, 0.0, out=censored)
+        if entries is not None:
+            entered = total(everybody, entries)
+            net = left - entered
+        at_risk = np.empty_like(net)
+        for first, last in pairwise(start):  # from each row to the end of its stratum
+            at_risk[first:last] = np.cumsum(net[first:last][::-1], axis=0)[::-1]
+        return Flows(at_risk, events, competing, censored, left, entered)
 
     counts = flows(counted)
-    return RiskTable(
-        time=times,
-        stratum=strata,
-        groups=by_group.labels,
-        strata=by_stratum.labels,
-        counts=counts,
-        weighted=counts if data.weights is None else _settle(flows(data.weights), counts),
-        delayed_entry=data.entry is not None,
-    )
+    weighted = counts if data.weights is None else _settle(flows(data.weights), counts)
+    labels = (by_group.labels, by_stratum.labels)
+    return RiskTable(times, strata, *labels, counts, weighted, data.entry is not None)
 
 
 def _goes_on(data: SurvivalData, group: Codes, stratum: Codes) -> NDArray[np.bool_]:
@@ -116,42 +134,6 @@ def _place(placed: Placement, stratum: Codes) -> tuple[NDArray, NDArray, NDArray
     keys, position = np.unique(every, return_inverse=True)
     at_entry = None if entries is None else position[len(exits) :]
     return placed.distinct[keys % n_times], keys // n_times, position[: len(exits)], at_entry
-
-
-def _flows(event, exits, entries, group, weight, goes_on, cause, shape, start) -> Flows:
-    """Add weights up per table row and group."""
-    size = shape[0] * shape[1]
-    cell = exits * shape[1] + group
-
-    def total(mask: NDArray[np.bool_] | None, cells: NDArray) -> NDArray[np.float64]:
-        weights = weight
-        if mask is not None:
-            cells, weights = cells[mask], None if weight is None else weight[mask]
-        return np.bincount(cells, weights=weights, minlength=size).reshape(shape).astype(np.float64)
-
-    left = total(None, cell)
-    events = total(event == cause, cell)
-    censored, competing, entered, net = left - events, np.zeros(shape), np.zeros(shape), left
-    other = (event > 0) & (event != cause)
-    if other.any():
-        competing = total(other, cell)
-        censored -= competing
-    if goes_on is not None:
-        censored -= total(goes_on, cell)
-    if weight is not None:
-        np.maximum(censored, 0.0, out=censored)
-    if entries is not None:
-        entered = total(None, entries * shape[1] + group)
-        net = left - entered
-    return Flows(_sum_from(net, start), events, competing, censored, left, entered)
-
-
-def _sum_from(values: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum from each row to the end of its stratum."""
-    out = np.empty_like(values)
-    for first, last in pairwise(start):
-        out[first:last] = np.cumsum(values[first:last][::-1], axis=0)[::-1]
-    return out
 
 
 def _settle(weighted: Flows, counts: Flows) -> Flows:

@@ -78,17 +78,9 @@ def fit_standardised_survival(
     error = np.sqrt(((influences[0] - influences[1]) ** 2).sum(axis=0))
     half = compute_normal_quantile(confidence) * error
     z = np.divide(difference, error, out=np.full(len(error), np.nan), where=error > 0)
-    table = pd.DataFrame(
-        {
-            "survival_cohort": estimates[0],
-            "survival_control": estimates[1],
-            "difference": difference,
-            "std_error": error,
-            "lower": np.maximum(difference - half, -1.0),
-            "upper": np.minimum(difference + half, 1.0),
-            "p_value": 2 * ndtr(-np.abs(z)),
-        }
-    )
+    table = pd.DataFrame({"survival_cohort": estimates[0], "survival_control": estimates[1]})
+    limits = {"lower": np.maximum(difference - half, -1.0), "upper": np.minimum(difference + half, 1.0)}
+    table = table.assign(difference=difference, std_error=error, **limits, p_value=2 * ndtr(-np.abs(z)))
     table.loc[~followed] = np.nan
     return table.assign(time=milestones, status=np.where(followed, "ok", "too_few"))
 

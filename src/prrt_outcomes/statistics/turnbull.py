@@ -36,7 +36,14 @@ def fit_turnbull(left: ArrayLike, right: ArrayLike) -> Turnbull:
     Source: Turnbull 1976, JRSS B 38:290; acceleration by SQUAREM, Varadhan and Roland 2008, Scandinavian
     Journal of Statistics 35:335; bound on the likelihood by Gentleman and Geyer 1994, Biometrika 81:618.
     """
-    low, high = _check(left, right)
+    low, high = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if low.ndim != 1 or low.shape != high.shape or len(low) == 0:
+        raise ValueError("left and right must be two lists of the same length, at least 1")
+    high = np.where(np.isnan(high), np.inf, high)
+    if not np.isfinite(low).all() or (low < 0).any():
+        raise ValueError("left must be known and 0 or more in every row")
+    if (high < low).any():
+        raise ValueError(f"right lies before left in {int((high < low).sum())} rows")
     bounds, lo, hi = _innermost(low, high)
     p = np.full(len(bounds[0]), 1.0 / len(bounds[0]))
     for _ in range(MAX_ITERATIONS):
@@ -46,22 +53,11 @@ def fit_turnbull(left: ArrayLike, right: ArrayLike) -> Turnbull:
             break
         two, _ = _step(one, lo, hi)
         three, _ = _step(_extrapolate(p, one, two), lo, hi)
-        p = three if _log_likelihood(three, lo, hi) >= _log_likelihood(two, lo, hi) else two
+        # The one of the larger likelihood.
+        p = max((three, two), key=lambda one: float(np.log(_covered(one, lo, hi)).sum()))
     survival = np.maximum(1.0 - np.cumsum(p), 0.0)
     survival[survival < 1e-12] = 0.0
     return Turnbull(*bounds, p, survival, "ok" if gap < TOLERANCE else "not_converged")
-
-
-def _check(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray]:
-    low, high = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    if low.ndim != 1 or low.shape != high.shape or len(low) == 0:
-        raise ValueError("left and right must be two lists of the same length, at least 1")
-    high = np.where(np.isnan(high), np.inf, high)
-    if not np.isfinite(low).all() or (low < 0).any():
-        raise ValueError("left must be known and 0 or more in every row")
-    if (high < low).any():
-        raise ValueError(f"right lies before left in {int((high < low).sum())} rows")
-    return low, high
 
 
 def _innermost(low: NDArray, high: NDArray) -> tuple[tuple[NDArray, NDArray], NDArray, NDArray]:
@@ -104,7 +100,3 @@ def _extrapolate(p: NDArray, one: NDArray, two: NDArray) -> NDArray:
     alpha = -max(1.0, np.sqrt(np.sum(first**2)) / length)
     new = np.maximum(p - 2 * alpha * first + alpha**2 * second, 1e-300)
     return new / new.sum()
-
-
-def _log_likelihood(p: NDArray, lo: NDArray, hi: NDArray) -> float:
-    return float(np.log(_covered(p, lo, hi)).sum())

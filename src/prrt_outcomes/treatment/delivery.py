@@ -62,6 +62,7 @@ def list_observations(
     """
     days, eligibility = days.set_index("patient_id"), eligibility.set_index("patient_id")
     initial = periods[periods["period"] == 1].set_index("patient_id")
+    again = periods.loc[periods["period"] > 1, "patient_id"]
     interval, amino_acids = days[days["interval_weeks"].notna()], days["amino_acids"]
     found = {
         ("cycle_interval_kept", "share"): interval["interval_kept"],
@@ -79,9 +80,7 @@ def list_observations(
         ("cycles_per_patient", "quantity"): initial["n_cycles"],
         ("cumulative_activity_gbq", "quantity"): initial["cumulative_activity_gbq"],
         ("several_radionuclides", "share"): initial["several_radionuclides"],
-        ("retreatment", "share"): initial.index.to_series().isin(
-            periods.loc[periods["period"] > 1, "patient_id"]
-        ),
+        ("retreatment", "share"): initial.index.to_series().isin(again),
     }
     reasons = None if stopped is None else stopped.astype("string").fillna(UNKNOWN)
     for reason in () if reasons is None else reasons.value_counts().index:
@@ -89,18 +88,9 @@ def list_observations(
     for item, states in eligibility.groupby("item", sort=False, observed=True)["eligibility"]:
         for state in ("met", "not met", "unknown"):
             found[f"eligibility_{item}_{state.replace(' ', '_')}", "share"] = states == state
-    long = [
-        pd.DataFrame(
-            {
-                "patient_id": values.index.astype("string"),
-                "item": item,
-                "kind": kind,
-                "value": values.astype("Float64").astype("float64").to_numpy(),
-            }
-        )
-        for (item, kind), values in found.items()
-    ]
-    return pd.concat(long, ignore_index=True)
+    numbers = {key: values.astype("Float64").astype("float64") for key, values in found.items()}
+    long = pd.concat(numbers, names=["item", "kind", "patient_id"]).rename("value").reset_index()
+    return long.astype({"patient_id": "string"})[["patient_id", "item", "kind", "value"]]
 
 
 def _summarise_items(table: pd.DataFrame, confidence_level: float) -> pd.DataFrame:
@@ -109,19 +99,14 @@ def _summarise_items(table: pd.DataFrame, confidence_level: float) -> pd.DataFra
     hits, total = table["hits"].where(share, 0.0).to_numpy(), table["total"].to_numpy("float64")
     low, high = compute_clopper_pearson(hits, total, confidence_level)
     known = table["known"].to_numpy() > 0
-    return pd.DataFrame(
-        {
-            "item": table["item"].astype("string"),
-            "group": table["group"].astype("string"),
-            "place": table["place"],
-            "n": np.where(share, hits, table["known"]).astype("int64"),
-            "total": table["total"].astype("int64"),
-            "value": np.where(share, hits / total, table["median"]),
-            "low": np.where(share, low, table["first"]),
-            "high": np.where(share, high, table["third"]),
-            "status": np.where(share | known, "ok", "too_few"),
-        }
+    found = table[["item", "group", "place", "total"]].assign(
+        n=np.where(share, hits, table["known"]).astype("int64"),
+        value=np.where(share, hits / total, table["median"]),
+        low=np.where(share, low, table["first"]),
+        high=np.where(share, high, table["third"]),
+        status=np.where(share | known, "ok", "too_few"),
     )
+    return found.astype({"item": "string", "group": "string", "total": "int64"})
 
 
 def derive_analogue_windows(
@@ -139,15 +124,11 @@ def derive_analogue_windows(
     so one that goes on over the cycle breaks the window. Where a partial date or such a course leaves it open, the
     window is `unknown`.
     """
-    windows = {
-        f"{name}_window": _classify_windows(
-            days,
-            therapies[(therapies["kind"].astype("string") == kind).fillna(False)],
-            getattr(settings, f"ssa_{name}_days"),
-            daily=name == "short_acting",
-        )
-        for name, kind in ANALOGUES.items()
-    }
+    windows = {}
+    for name, kind in ANALOGUES.items():
+        own = therapies[(therapies["kind"].astype("string") == kind).fillna(False)]
+        washout, daily = getattr(settings, f"ssa_{name}_days"), name == "short_acting"
+        windows[f"{name}_window"] = _classify_windows(days, own, washout, daily=daily)
     return days.assign(**windows)
 
 
@@ -158,31 +139,19 @@ def _classify_windows(
     if injections.empty:
         return pd.Series("unknown", index=days.index, dtype="string")
     cycle = days[["patient_id", "cycle_date"]].assign(row=np.arange(len(days)))
-    pairs = cycle.merge(_exposure_ranges(injections), on="patient_id", how="inner")
+    # Earliest and latest possible first and last day of each row.
+    (start_low, start_high), (end_low, end_high) = (
+        compute_date_range(injections[f"{name}_date"]) for name in ("start", "end")
+    )
+    ranges = injections[["patient_id"]].assign(start_low=start_low, start_high=start_high)
+    ranges = ranges.assign(end_low=end_low.fillna(start_low), end_high=end_high.fillna(start_high))
+    pairs = cycle.merge(ranges, on="patient_id", how="inner")
     pairs = pairs[pairs["start_low"] < pairs["cycle_date"]]
     last_exposure_low = pairs["end_low"] if daily else pairs["start_low"]
     gap_longest = (pairs["cycle_date"] - last_exposure_low).dt.days
     gap_shortest = (pairs["cycle_date"] - pairs["end_high"]).dt.days
-    surely_before = pairs["start_high"] < pairs["cycle_date"]
-    state = np.select(
-        [surely_before & (gap_longest < washout_days), gap_shortest < washout_days],
-        ["broken", "unknown"],
-        "kept",
-    )
-    rank = pd.Series(state, index=pairs.index).map({"kept": 1, "unknown": 2, "broken": 3})
+    surely_broken = (pairs["start_high"] < pairs["cycle_date"]) & (gap_longest < washout_days)
+    rank = pd.Series(np.select([surely_broken, gap_shortest < washout_days], [3, 2], 1), pairs.index)
     worst = rank.groupby(pairs["row"]).max().reindex(np.arange(len(days)), fill_value=0)
-    names = worst.map({0: "none", 1: "kept", 2: "unknown", 3: "broken"})
-    return pd.Series(names.to_numpy(), index=days.index, dtype="string")
-
-
-def _exposure_ranges(injections: pd.DataFrame) -> pd.DataFrame:
-    """Earliest and latest possible first and last day of each row."""
-    bounds: dict[str, pd.Series] = {}
-    for name in ("start", "end"):
-        low, high = compute_date_range(injections[f"{name}_date"])
-        bounds |= {f"{name}_low": low, f"{name}_high": high}
-    frame = pd.DataFrame(bounds, index=injections.index).assign(patient_id=injections["patient_id"])
-    return frame.assign(
-        end_low=frame["end_low"].fillna(frame["start_low"]),
-        end_high=frame["end_high"].fillna(frame["start_high"]),
-    )
+    names = np.array(["none", "kept", "unknown", "broken"])[worst]
+    return pd.Series(names, index=days.index, dtype="string")

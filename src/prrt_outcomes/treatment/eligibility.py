@@ -75,14 +75,8 @@ def judge_cycles(
         unknown = np.isnan(value) | np.isnan(bounds).all(axis=0)
         broken = (value < bounds[0]) | (value > bounds[1])
         state = np.select([unknown, broken], ["unknown", "not met"], "met")
-        columns = {
-            "item": item,
-            "value": value,
-            "unit": own[0].unit,
-            "minimum": bounds[0],
-            "maximum": bounds[1],
-        }
-        parts.append(labels.assign(**columns, eligibility=state)[asked])
+        part = labels.assign(item=item, value=value, unit=own[0].unit, minimum=bounds[0], maximum=bounds[1])
+        parts.append(part.assign(eligibility=state)[asked])
     table = pd.concat(parts)
     broken, unknown = (
         table["eligibility"].eq(state).groupby(table.index).any() for state in ("not met", "unknown")
@@ -91,9 +85,8 @@ def judge_cycles(
         item=ALL_CONDITIONS, eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
     )
     table = pd.concat([table, whole]).sort_index(kind="stable").reset_index(drop=True)
-    return table.astype(
-        {"item": "string", "unit": "string", "eligibility": pd.CategoricalDtype(STATES, ordered=True)}
-    )
+    kinds = {"item": "string", "unit": "string", "eligibility": pd.CategoricalDtype(STATES, ordered=True)}
+    return table.astype(kinds)
 
 
 def _find_values(
@@ -145,6 +138,5 @@ def summarise_by_cycle(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     most = (n + unknown.where(whole & any_known, 0)).to_numpy()
     _, high = compute_clopper_pearson(most, total.to_numpy(), level)
     found = table.assign(total=total, n_unknown=unknown, proportion=n / total.where(any_known), low=low)
-    return found.assign(high=high, status=np.where(any_known, "ok", "too_few")).drop(
-        columns=["known", "size"]
-    )
+    found = found.assign(high=high, status=np.where(any_known, "ok", "too_few"))
+    return found.drop(columns=["known", "size"])

@@ -60,12 +60,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     stopped = None if column is None else groups.set_index("patient_id")[column]
     observations = list_observations(days, periods, eligibility, stopped)
     delivery = summarise_delivery(observations, groups, by, level)
-    return {
-        "treatment_periods": conform_table("treatment_periods", periods),
-        "eligibility": conform_table("eligibility", eligibility),
-        "cycle_eligibility": conform_table("cycle_eligibility", summarise_by_cycle(broken, level)),
-        "monitoring": conform_table("monitoring", summarise_by_cycle(measured, level)),
-        "treatment_delivery": conform_table("treatment_delivery", delivery),
+    by_cycle = summarise_by_cycle(broken, level), summarise_by_cycle(measured, level)
+    made = zip(OUTPUTS, (periods, eligibility, *by_cycle, delivery), strict=True)
+    return {name: conform_table(name, table) for name, table in made} | {
         "attrition": _count_losses(patients, cycles, days, tables["labs"]),
         "stages": stage_frame("treatment", "done"),
     }
@@ -78,13 +75,10 @@ def _count_losses(
     labs = labs[labs["value"].notna()]
     lost = convert_units_to_si(labs["analyte"], labs["unit"]).isna() & ~labs["upper_limit"].gt(0)
     treated = patients["patient_id"].isin(days["patient_id"]).sum()
-    step = "treatment: periods"
-    return attrition_frame(
-        [
-            attrition_row(
-                "cycles", "rows", step, "second product on the same day", len(cycles), len(cycles) - len(days)
-            ),
-            attrition_row("patients", "patients", step, "no cycle", len(patients), len(patients) - treated),
-            attrition_row("labs", "rows", "treatment: eligibility", UNIT_UNKNOWN, len(labs), int(lost.sum())),
-        ]
-    )
+    step, n, reason = "treatment: periods", len(patients), "second product on the same day"
+    losses = [
+        attrition_row("cycles", "rows", step, reason, len(cycles), len(cycles) - len(days)),
+        attrition_row("patients", "patients", step, "no cycle", n, n - treated),
+        attrition_row("labs", "rows", "treatment: eligibility", UNIT_UNKNOWN, len(labs), int(lost.sum())),
+    ]
+    return attrition_frame(losses)

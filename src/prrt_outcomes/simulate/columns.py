@@ -39,7 +39,9 @@ def format_partial_dates(dates: Array, rng: Rng | None = None, share: float = 0.
         uniform = rng.random(len(text))
         text = np.where(uniform < share, text.astype("U7"), text)
         text = np.where(uniform < share / 3, text.astype("U4"), text)
-    return np.where(known, text.astype(object), None)
+    result = text.astype(object)
+    result[~known] = None
+    return result
 
 
 def hide_values(values: Array, hidden: Array) -> pd.Series:

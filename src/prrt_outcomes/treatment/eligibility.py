@@ -85,7 +85,11 @@ def judge_cycles(
         item=ALL_CONDITIONS, eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
     )
     table = pd.concat([table, whole]).sort_index(kind="stable").reset_index(drop=True)
-    kinds = {"item": "string", "unit": "string", "eligibility": pd.CategoricalDtype(STATES, ordered=True)}
+    kinds: dict = {
+        "item": "string",
+        "unit": "string",
+        "eligibility": pd.CategoricalDtype(STATES, ordered=True),
+    }
     return table.astype(kinds)
 
 

@@ -209,8 +209,8 @@ def _order_responses(responses: pd.Series) -> pd.Categorical:
 
 def _fill_responses(responses: pd.Series, name: str = ""):
     """Fill scale of `_order_responses`, with its title."""
-    codes = list(responses.cat.categories)
-    return p9.scale_fill_manual(values=[theme.RESPONSE_COLOURS[c] for c in codes], breaks=codes, name=name)
+    words = {c: c.replace("NON-", "non-") for c in responses.cat.categories}
+    return theme.key_scales(words, name, fill=[theme.RESPONSE_COLOURS[c] for c in words])
 
 
 def plot_waterfall(changes: pd.DataFrame, thresholds: dict[str, float], style: theme.FigureStyle, title: str):

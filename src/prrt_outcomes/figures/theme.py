@@ -216,7 +216,7 @@ def key_scales(
 
 def label_percent(breaks: Sequence[float]) -> list[str]:
     """Shares as whole per cent."""
-    return [f"{100 * b:.0f}%" for b in breaks]
+    return [f"{100 * b:.0f}%".replace("-", "\u2212") for b in breaks]
 
 
 SHARES, TEXT_X = "shares", 10.0

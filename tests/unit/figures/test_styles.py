@@ -3,6 +3,7 @@
 import itertools
 import re
 import struct
+import warnings
 
 import pandas as pd
 import plotnine as p9
@@ -11,8 +12,19 @@ from matplotlib.colors import to_rgb
 from pydantic import ValidationError
 
 from prrt_outcomes.figures.figure import Figure
+from prrt_outcomes.figures.response_figures import _fill_responses
 from prrt_outcomes.figures.save import find_wide_font, save_figures
-from prrt_outcomes.figures.theme import COLOURS, LINETYPES, STYLES, dress, figure_style, pick_linetypes, wrap
+from prrt_outcomes.figures.theme import (
+    COLOURS,
+    LINETYPES,
+    STYLES,
+    dress,
+    figure_style,
+    label_percent,
+    pick_linetypes,
+    scale_y,
+    wrap,
+)
 from prrt_outcomes.study.model import FigureSettings, Study
 
 PAPER = [name for name in STYLES if name != "slides"]
@@ -89,7 +101,31 @@ def test_an_unknown_style_or_width_is_refused():
 
 def test_the_font_of_the_style_is_that_of_the_files(tmp_path):
     _, svg, _ = draw(make_study(style="lancet"), tmp_path)
-    assert "STIXGeneral" in svg.read_text()
+    assert "DejaVu Serif" in svg.read_text()
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_the_font_of_a_style_has_all_signs_of_nuclides(name, tmp_path):
+    study = make_study(style=name)
+    nuclides = pd.DataFrame(
+        {"x": ["¹⁷⁷Lu", "⁹⁰Y", "²²⁵Ac", "¹⁶¹Tb", "⁴⁸Sc"], "y": [-0.1, 0.0, 0.1, 0.2, 0.3]}
+    )
+    title = "m² ³ ≥ ≤ ± × · – −"
+    plot = p9.ggplot(nuclides, p9.aes("x", "y")) + p9.geom_point() + scale_y(labels=label_percent)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Glyph")
+        shown = plot + dress(figure_style(study), 40.0, title=title)
+        save_figures([Figure("one", shown, "One.")], tmp_path, ("pdf", "svg", "png"), 100, name)
+
+
+def test_shares_below_0_have_a_true_minus():
+    assert label_percent([-0.1, 0.5]) == ["\u221210%", "50%"]
+
+
+def test_the_legend_of_responses_has_no_codes():
+    codes = pd.Series(pd.Categorical(["PR", "NON-CR/NON-PD"]))
+    (scale,) = _fill_responses(codes)
+    assert list(scale.labels) == ["non-CR/non-PD", "PR"]
 
 
 def test_wide_letters_count_as_what_they_are():

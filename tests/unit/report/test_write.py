@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from importlib.resources import files
 
 import pandas as pd
 import plotnine as p9
@@ -256,3 +257,12 @@ def test_a_shortened_svg_has_short_coordinates_and_its_text():
     svg = '<?xml version="1.0"?>\n<svg>\n  <!-- A -->\n '
     svg += '<path d="M 1.23456 -7.0001 L 2 3"/>\n <text>p &lt; 0.001</text></svg>'
     assert shorten_svg(svg) == '<svg>\n<path d="M 1.23 -7 L 2 3"/>\n<text>p &lt; 0.001</text></svg>'
+
+
+def test_the_axis_of_curves_has_room_for_its_letters_on_narrow_pages():
+    folder = files("prrt_outcomes.report") / "templates"
+    style, script = ((folder / name).read_text("utf-8") for name in ("report.css", "report.js"))
+    letters = max(int(size) for size in re.findall(r"\.curves svg text \{ font-size: (\d+)px", style))
+    left, wide = map(int, re.search(r"const left = (\d+), wide = (\d+);", script).groups())
+    assert left - 6 >= 2.86 * letters  # "100%" in DejaVu Sans, the widest of the fonts
+    assert left + wide <= 690  # the last tick ends at 697 of 700

@@ -15,24 +15,25 @@ function drawCurves(figure) {
   const last = Math.max(...data.groups.flatMap(([, steps]) => steps.map((s) => s[0])));
   const tick = [6, 12, 24, 36, 60].find((t) => last / t <= 8) || 120;
   const end = Math.ceil(last / tick) * tick;
-  const x = (month) => 46 + (month / end) * 640, y = (share) => 16 + (1 - share) * 270;
+  const left = 82, wide = 604; // room for "100%" in the large letters of narrow pages
+  const x = (month) => left + (month / end) * wide, y = (share) => 16 + (1 - share) * 270;
   const box = figure.querySelector(".drawing");
   const buttons = make("div", { class: "toggles", role: "group", "aria-label": "Show or hide groups" }, box);
-  const svg = make("svg:svg", { viewBox: "0 0 700 330", role: "img", "aria-label": [data.title, ...data.note, "values in the table below"].join("; ") }, box);
+  const svg = make("svg:svg", { viewBox: "0 0 700 352", role: "img", "aria-label": [data.title, ...data.note, "values in the table below"].join("; ") }, box);
   for (let share = 0; share <= 1; share += 0.25) {
-    make("svg:line", { class: "grid", x1: 46, x2: 686, y1: y(share), y2: y(share) }, svg);
-    make("svg:text", { x: 40, y: y(share) + 4, "text-anchor": "end" }, svg, percent(share));
+    make("svg:line", { class: "grid", x1: left, x2: left + wide, y1: y(share), y2: y(share) }, svg);
+    make("svg:text", { x: left - 6, y: y(share), dy: ".35em", "text-anchor": "end" }, svg, percent(share));
   }
   for (let month = 0; month <= end; month += tick) {
     make("svg:line", { class: "axis", x1: x(month), x2: x(month), y1: 286, y2: 291 }, svg);
-    make("svg:text", { x: x(month), y: 305, "text-anchor": "middle" }, svg, month);
+    make("svg:text", month < end ? { x: x(month), y: 292, dy: ".9em", "text-anchor": "middle" } : { x: 697, y: 292, dy: ".9em", "text-anchor": "end" }, svg, month);
   }
-  make("svg:text", { x: 366, y: 324, "text-anchor": "middle" }, svg, "Months");
+  make("svg:text", { x: left + wide / 2, y: 292, dy: "2em", "text-anchor": "middle" }, svg, "Months");
   // The comparison stands in the corner without curves.
   const high = data.groups.some(([, steps]) => steps.some((s) => s[0] > end * 0.4 && s[1] > 0.78));
   data.note.forEach((line, place) => {
-    const [left, base] = high ? [54, 278] : [684, 30], down = high ? place + 1 - data.note.length : place;
-    make("svg:text", { x: left, y: base, dy: 1.15 * down + "em", "text-anchor": high ? "start" : "end" }, svg, line);
+    const [edge, base] = high ? [left + 8, 278] : [left + wide - 2, 30], down = high ? place + 1 - data.note.length : place;
+    make("svg:text", { x: edge, y: base, dy: 1.15 * down + "em", "text-anchor": high ? "start" : "end" }, svg, line);
   });
   const cursor = make("svg:line", { class: "cursor", y1: 16, y2: 286 }, svg);
   const shown = data.groups.map(() => true);
@@ -78,7 +79,7 @@ function drawCurves(figure) {
   slider.oninput = () => show(+slider.value);
   svg.onpointermove = (event) => {
     const size = svg.getBoundingClientRect();
-    const at = (((event.clientX - size.left) / size.width) * 700 - 46) / 640;
+    const at = (((event.clientX - size.left) / size.width) * 700 - left) / wide;
     slider.value = Math.round(Math.max(0, Math.min(1, at)) * end);
     show(+slider.value);
   };

@@ -44,13 +44,14 @@ def save_figures(
     dpi: int,
     style: str = "house",
     *,
-    skip_empty: bool = False,
+    skipped: list[str] | None = None,
 ) -> list[Path]:
     """Write figures as `<folder>/<name>.<format>` and their captions as `<folder>/figures.json`; return the paths.
 
     Each figure is let go when it is drawn. Figures of an earlier run that are no longer drawn are removed. No date and
     no random identifier enters a file, and no font of the machine but one for Chinese, Japanese and Korean letters.
-    `style` names the font of all text. With `skip_empty` a figure with too little left to draw is left out.
+    `style` names the font of all text. A figure with too little left to draw is left
+    out where there is a list `skipped`, which takes its name.
     """
     matplotlib.use("agg")
     fixed = _fix(style)
@@ -69,9 +70,10 @@ def save_figures(
                         figure.plot, folder, figure.name, tuple(formats), dpi, pool, compressing
                     )
             except (PlotnineError, ValueError):  # no rows, or no room for what is left of them
-                if skip_empty:
-                    continue
-                raise
+                if skipped is None:
+                    raise
+                skipped.append(figure.name)
+                continue
             entries.append(figure.describe())
         for unfinished in compressing:
             unfinished.result()

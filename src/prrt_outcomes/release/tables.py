@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.release.rules import RULES, Rounding, bound_share, hide_second, shorten
+from prrt_outcomes.statistics.curve_summaries import compute_poisson_interval
 from prrt_outcomes.tables.frames import empty_table
 from prrt_outcomes.tables.schema import TableSchema, list_tables, load_schema
 
@@ -34,6 +35,13 @@ class Release:
         """How counts are rounded."""
         return Rounding(self.minimum)
 
+    @property
+    def small_variables(self) -> set[str]:
+        """Variables of which a level is left out."""
+        return {
+            v for (v, _), n in self.sizes.items() if n < 2 * self.minimum and (v, "value") not in self.sizes
+        }
+
     def note(
         self, name: str, frame: pd.DataFrame, column: str, where: pd.Series, done: str, rule: str
     ) -> None:
@@ -56,6 +64,8 @@ class Release:
                 own = _text(frame[variable]) if variable else [label] * len(frame)
                 sizes = [self.sizes.get(pair, np.inf) for pair in zip(own, _text(frame[label]), strict=True)]
                 small |= np.array(sizes) < 2 * self.minimum
+        if "covariate" in frame:  # variable=level
+            small |= _variable(frame).isin(self.small_variables).to_numpy()
         return pd.Series(small, frame.index)
 
 
@@ -86,7 +96,8 @@ def _read_curve(stones: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
     left = left.assign(place=range(len(left))).sort_values("time_months", kind="stable")
     right = right[[*key, "time_months", *values]].sort_values("time_months", kind="stable")
     found = pd.merge_asof(left.drop(columns=values), right, on="time_months", by=key).sort_values("place")
-    shown = {c: found[c].set_axis(stones.index).where(stones["survival"].notna()) for c in values}
+    there = stones["survival"].notna() & found["survival"].lt(1).set_axis(stones.index)
+    shown = {c: found[c].set_axis(stones.index).where(there) for c in values}
     gone = stones["survival"].notna() & shown["survival"].isna()
     return stones.assign(**shown, status=stones["status"].astype("string").mask(gone, "suppressed"))
 
@@ -95,7 +106,7 @@ def list_names(sizes: Mapping[tuple[str, str], float], minimum: int) -> list[str
     """Names of small groups that come from the registry, which no text of a release may hold."""
     codes = {str(c) for kind in ("input", "results") for t in list_tables(kind)
              for f in load_schema(t).fields for c in f.codes}  # fmt: skip
-    small = {label for (_, label), n in sizes.items() if n < 2 * minimum}
+    small = {label for (v, label), n in sizes.items() if n < 2 * minimum and v != "control"}
     shown = {label for (_, label), n in sizes.items() if n >= 2 * minimum}
     return sorted(n for n in small - shown - codes if len(n) >= SHORTEST_NAME)
 
@@ -120,7 +131,9 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
     schema, rounding = load_schema(name), release.rounding
     small = release.is_small(whole)
     release.note(name, whole, "", small, "row removed", "small_group")
-    frame = whole[~small].reset_index(drop=True)
+    for column in (c for c in whole if c not in schema.names):
+        release.note(name, whole, column, whole[column].notna(), "removed", "undocumented")
+    frame = whole.loc[~small, [c for c in schema.names if c in whole]].reset_index(drop=True)
     counts = [f.name for f in schema.fields if _is_count(f, schema)]
     base = _find_base(name, frame, counts, schema, release)
     if name in RULES["curves"]:
@@ -140,12 +153,17 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
     unsure = pd.Series(False, frame.index)  # rows with shares alone: all but a few patients
     for column in shares:
         share = frame[column].astype("float64").where(frame[column].le(1).fillna(False))
-        kept = rounding.share(share, base).fillna(shorten(frame[column].where(share.isna())))
-        start = share.eq(0) & frame.get("time_months", pd.Series(1.0, frame.index)).eq(0)
-        made[column] = kept.mask(start, 0.0)
+        own = _find_control_base(frame, base, release) if column == "mean_control" else base
+        start = share.isin([0, 1]) & frame.get("time_months", pd.Series(1.0, frame.index)).eq(0)
+        kept = rounding.share(share, own)
+        kept = kept.mask(kept.ge(1) & ~_is_measured(frame)).mask(start, share)
+        for end in (e for e in RULES["share_limits"].get(column, ()) if e in numbers):
+            moved = (frame[end].astype("float64") + kept - share).clip(0, 1)
+            made[end] = shorten(moved.where(share.notna(), frame[end]))
+        made[column] = kept.fillna(shorten(frame[column].where(share.isna())))
         lost = (lost | (share.notna() & made[column].isna())) & ~start
         if not column.endswith("proportion"):
-            unsure |= share.notna() & rounding.hides((1 - share).clip(lower=0) * base)
+            unsure |= share.notna() & rounding.hides((1 - share).clip(lower=0) * own)
     for pair in RULES["fractions"]:
         n, total = pair["count"], pair["total"]
         if {n, total} <= set(counts):
@@ -154,23 +172,36 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
                 unsure |= rounding.hides(frame[total] - frame[n])
             for column in (c for c in pair["shares"] if c in numbers):
                 is_exact = np.isclose(frame[column].astype("float64"), exact, rtol=0, atol=1e-9)
-                shown = (rounded[n] / rounded[total]).clip(upper=1.0)
+                shown = (rounded[n] / rounded[total]).where(rounded[n].lt(rounded[total]))
                 made[column] = made.get(column, shorten(frame[column])).mask(is_exact, shown)
                 for low, high in (ends for ends in pair["limits"] if set(ends) <= set(numbers)):
                     ends = bound_share(rounded[n].clip(upper=rounded[total]), rounded[total], release.level)
                     for end, value in zip((low, high), ends, strict=True):
                         there = frame[end].notna() & is_exact
                         made[end] = made.get(end, shorten(frame[end])).mask(there, shorten(value))
+    if "covariate" in frame:  # one level less, all of the variable less
+        lost = lost.groupby(
+            [_text(frame[c]) for c in schema.key if c != "covariate"] + [_variable(frame, True)]
+        ).transform("any")
+    for column, pattern in RULES["inverse_rows"].get(name, ()):
+        lost |= _text(frame[column]).str.contains(pattern)
+    gives = _find_inverse(name, frame, made, rounded, release)
     for column in numbers:
         value = made.get(column, shorten(frame[column]))
         gone = hidden["emergent_n"] | hidden["emergent_total"] if column.startswith("emergent_") else lost
         value = value.mask(gone if column in shares else gone | unsure)
         release.note(name, frame, column, frame[column].notna() & value.isna(), "suppressed", "standing")
+        if column in gives:
+            release.note(name, frame, column, value.notna() & gives[column], "suppressed", "inverse")
+            value = value.mask(gives[column])
         is_share = column in made
         release.note(name, frame, column, value.notna(), "rounded", "rounded" if is_share else "digits")
         made[column] = value
     for column in counts:
         release.note(name, frame, column, rounded[column].notna(), "rounded", "rounded")
+    for column in (c for c in gives if c not in numbers):
+        release.note(name, frame, column, frame[column].notna() & gives[column], "suppressed", "inverse")
+        made[column] = frame[column].mask(gives[column])
     made |= rounded | _mark_statuses(frame, schema, lost, hidden)
     for column in (c for c in (*RULES["extremes"], *RULES["free_numbers"].get(name, ())) if c in frame):
         made[column] = pd.Series(np.nan, frame.index)
@@ -182,6 +213,34 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
     )
 
 
+def _find_inverse(name, frame, made: dict, rounded: Mapping, release: Release) -> dict[str, pd.Series]:
+    """Where a column gives the exact count and is left out; ratios are put into `made` as those of rounded counts."""
+    gives = {c: pd.Series(True, frame.index) for c in RULES["inverse_columns"].get(name, ())}
+    for ratio in (r for r in RULES["ratios"] if {r["count"], r["base"], r["value"]} <= set(frame)):
+        count, base = frame[ratio["count"]].astype("float64"), frame[ratio["base"]].astype("float64")
+        there, shown = count.notna() & base.gt(0), rounded[ratio["count"]]
+        value = ratio["scale"] * shown / rounded.get(ratio["base"], shorten(base))
+        made[ratio["value"]] = shorten(frame[ratio["value"]].mask(there, value))
+        exact, again = (compute_poisson_interval(n.fillna(0), release.level) for n in (count, shown))
+        for end, old, new in zip(
+            ratio["limits"], exact, again, strict=True
+        ):  # by as much as the exact limits change
+            width = frame[end] / (ratio["scale"] * count / base) / (old / count) * (new / shown)
+            made[end] = shorten(frame[end].mask(there, value * width))
+        gives |= {c: there for c in RULES["tests"] if c in frame}
+    owner = _text(frame["group_by"] if "group_by" in frame else frame.get("term", pd.Series("", frame.index)))
+    for df, statistic in RULES["levels_counted"].items():
+        gives |= {c: owner.isin(release.small_variables) for c in (df, statistic) if df in frame}
+    if "covariate" in frame:
+        share = frame.filter(["mean", "mean_all"]).le(1).any(axis=1) | _variable(frame).ne("")
+        gives |= {c: share for c in RULES["balance"] if c in frame}
+    elif {"term", "smd"} <= set(frame):
+        gives["smd"] = _text(frame["term"]).isin(
+            {v for v, _ in release.sizes if (v, "value") not in release.sizes}
+        )
+    return gives
+
+
 def _hide_counts(name, frame, counts, schema: TableSchema, release: Release) -> dict[str, pd.Series]:
     """For each count column whether a cell is hidden: for itself, as second part of a total, or with its grouping."""
     hidden = {}
@@ -191,6 +250,15 @@ def _hide_counts(name, frame, counts, schema: TableSchema, release: Release) -> 
     )
     for column in counts:
         own = release.rounding.hides(frame[column])
+        for pair in (p for p in RULES["fractions"] if p["count"] == column and p["total"] in counts):
+            is_all = release.rounding.round(frame[column]).eq(release.rounding.round(frame[pair["total"]]))
+            exact = frame[column].astype("float64") / frame[pair["total"]].astype("float64")
+            for share in (c for c in pair["shares"] if c in frame):
+                own |= (
+                    is_all
+                    & ~_is_measured(frame)
+                    & np.isclose(frame[share].astype("float64"), exact, rtol=0, atol=1e-9)
+                )
         both = own
         for block in parts:
             both = hide_second(both, frame[column].astype("float64"), block)
@@ -218,6 +286,11 @@ def _find_base(
             pd.Series([release.sizes.get(p, cohort) for p in pairs], frame.index, dtype="float64")
         )
     return own.fillna(cohort)
+
+
+def _find_control_base(frame: pd.DataFrame, base: pd.Series, release: Release) -> pd.Series:
+    sizes = [release.sizes.get(("control", control), np.nan) for control in _text(frame["control"])]
+    return pd.Series(sizes, frame.index, dtype="float64").fillna(base)
 
 
 def _coarsen(name, frame, base, schema: TableSchema, release: Release) -> tuple[pd.DataFrame, pd.Series]:
@@ -281,6 +354,17 @@ def _is_count(one, schema: TableSchema) -> bool:
     whole = one.type == "integer" and one.unit in RULES["count_units"]
     real = one.type == "number" and one.unit in ("events", "patients")
     return whole or real or (one.type == "number" and one.name in RULES["more_counts"])
+
+
+def _variable(frame: pd.DataFrame, whole: bool = False) -> pd.Series:
+    """Variable of a covariate `variable=level`; of one without levels itself, or nothing."""
+    parts = _text(frame["covariate"]).str.partition("=")
+    return parts[0].where(parts[1].eq("=") | whole, "")
+
+
+def _is_measured(frame: pd.DataFrame) -> pd.Series:
+    """Whether the count of a row is that of the patients whose median it holds."""
+    return frame.get("median", pd.Series(np.nan, frame.index)).notna()
 
 
 def _text(values: pd.Series) -> pd.Series:

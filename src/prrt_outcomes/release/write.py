@@ -51,7 +51,7 @@ def write_release(results: Path, out: Path) -> tuple[Path, bool]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".release") as made:
         folder = Path(made) / "release"
-        _write_results(folder, tables, shown, with_manuscript=(results / DOCX).is_file())
+        _write_results(folder, tables, shown, release, with_manuscript=(results / DOCX).is_file())
         _write_account(folder, release, described, study)
         shutil.rmtree(out, ignore_errors=True)
         os.replace(folder, out)
@@ -70,7 +70,7 @@ def _check_place(results: Path, out: Path) -> None:
 
 
 def _write_results(
-    folder: Path, tables: dict[str, pd.DataFrame], study: Study, *, with_manuscript: bool
+    folder: Path, tables: dict[str, pd.DataFrame], study: Study, release: Release, *, with_manuscript: bool
 ) -> None:
     """Tables, figures, pages and manuscript, each made from the tables of the release alone."""
     (folder / "tables").mkdir(parents=True)
@@ -83,7 +83,10 @@ def _write_results(
         for chapter, (inputs, _) in CHAPTERS.items():
             figures = draw_chapter(chapter, {name: read[name] for name in inputs if name in tables}, study)
             place = folder / "figures" / chapter
-            save_figures(iter(figures.values()), place, formats, dpi, study.figures.style, skip_empty=True)
+            skipped: list[str] = []
+            save_figures(iter(figures.values()), place, formats, dpi, study.figures.style, skipped=skipped)
+            for figure in skipped:
+                release.add(f"figures/{chapter}/{figure}", "", "all", "", "removed", pd.NA, "empty_figure")
     write_report(folder, study)
     if with_manuscript and all(find_spec(library) for library in NEEDED):
         write_manuscript(folder, study)

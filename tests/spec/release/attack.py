@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
+from scipy.stats import chi2
 
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
@@ -213,4 +214,80 @@ def find_small_steps(true, released, minimum):
             inside = own["time_months"].gt(start - 1) & own["time_months"].le(end)
             if own.loc[inside, "n_event"].sum() < minimum:
                 found.append((*name, start, end))
+    return found
+
+
+def invert_rates(true, released, minimum, level=0.95):
+    """Counts that a rate, its exact limits and its base give away."""
+    found, tail = [], (1 - level) / 2
+    for name, count, base, scale, value, low, high in (
+        ("adverse_event_rates", "n", "years", 100, "rate_per_100_years", "rate_low", "rate_high"),
+        ("controls", "observed", "expected", 1, "value", "low", "high"),
+    ):
+        key = list(load_schema(name).key)
+        both = [
+            t[name].astype(dict.fromkeys(key, "string")).fillna(dict.fromkeys(key, ""))
+            for t in (released, true)
+        ]
+        rows = both[0].merge(both[1][[*key, count]], on=key, suffixes=("", " true"))
+        for row in rows.dropna(subset=[count, base, value, low, high]).to_dict("records"):
+            fits = []
+            for k in range(max(1, int(row[count]) - minimum), int(row[count]) + minimum + 1):
+                ends = chi2.ppf(tail, 2 * k) / 2 / k, chi2.ppf(1 - tail, 2 * k + 2) / 2 / k
+                ranges = [
+                    _widen(row[value]),
+                    *(_widen(row[c]) / e for c, e in zip((low, high), ends, strict=True)),
+                ]
+                if name == "adverse_event_rates":
+                    ranges.append(scale * k / _widen(row[base])[::-1])
+                if max(r[0] for r in ranges) <= min(r[1] for r in ranges):
+                    fits.append(k)
+            if fits == [row[f"{count} true"]] and fits != [row[count]]:
+                found.append((name, *(row[c] for c in key), fits[0]))
+    return found
+
+
+def _widen(value):
+    """The numbers that come to `value` at two significant digits."""
+    half = 10.0 ** (np.floor(np.log10(abs(value))) - 1) / 2
+    return np.array([value - half, value + half])
+
+
+def find_freedom(true, released, minimum):
+    """Degrees of freedom that count patients, or the levels of a grouping of which one is left out."""
+    sizes, found = true["km_summary"].groupby("group_by", observed=True)["n"].min(), []
+    small = set(sizes[sizes < 2 * minimum].index)
+    for name in ("logrank", "competing_tests", "scan_interval_test"):
+        shown = released[name].dropna(subset="df")
+        found += [(name, g) for g in shown["group_by"].astype(str).unique() if g in small]
+    for name in list_tables("results"):
+        names = set(load_schema(name).names)
+        found += [(name, c) for c in released[name] if c not in names]
+        if "df_residual" in released[name] and released[name]["df_residual"].notna().any():
+            found.append((name, "df_residual"))
+    return found
+
+
+def find_means(released, minimum):
+    """Means of covariates that are shares of fewer patients than are shown, or not shares of rounded counts."""
+    total = released["km_summary"].query("group_by == 'all'")["n"].max()
+    shown = released["control_balance"].dropna(subset="mean")
+    counts = shown["mean"].where(shown["mean"].le(1)).dropna() * total
+    parts = counts / minimum
+    bad = counts.le(minimum) | (parts - parts.round()).abs().gt(1e-6) | counts.ge(total)
+    return shown.loc[bad[bad].index, ["covariate", "mean"]].to_records(index=False).tolist()
+
+
+def find_wholes(true, released):
+    """Shares that are shown as all or none of the patients of a row."""
+    found = []
+    for name in list_tables("results"):
+        frame = released[name]
+        for share in {"proportion", "value", "emergent_proportion"} & set(frame):
+            n, total = ("emergent_n", "emergent_total") if share.startswith("emergent") else ("n", "total")
+            if {n, total} <= set(frame):
+                shown = frame[frame[share].isin([0, 1]) & frame[n].eq(frame[total])]
+                found += [
+                    (name, share, *map(str, shown.loc[i, list(load_schema(name).key)])) for i in shown.index
+                ]
     return found

@@ -85,6 +85,10 @@ def test_nothing_of_the_canary_is_in_any_byte_and_no_small_count_is_left(release
     assert names  # it was there to be found
     assert attack.undo(true, released, 5) == []
     assert attack.find_small_steps(true, released, 5) == []
+    assert attack.invert_rates(true, released, 5) == []
+    assert attack.find_freedom(true, released, 5) == []
+    assert attack.find_means(released, 5) == []
+    assert attack.find_wholes(true, released) == []
     assert len(released["km_curve"]) > 2
     assert not list(out.rglob("waterfall*.svg"))
     assert not list(out.rglob("swimmer*"))
@@ -105,13 +109,17 @@ def test_nothing_of_the_canary_is_in_any_byte_and_no_small_count_is_left(release
         write_release(tmp_path / "full", tmp_path / "out")
 
 
-def test_twelve_patients_with_a_minimum_of_ten_give_a_release_that_says_so(release):
+def test_twelve_patients_with_a_minimum_of_ten_give_a_release_that_says_so(release, tmp_path):
     def change(tables, settings):
         keep_patients(tables, 12)
         settings["disclosure"] = {"minimum_count": 10}
 
     _, released, out, is_shown = release(change)
     assert not is_shown
+    again, _ = write_release(tmp_path / "results", tmp_path / "again")
+    assert {p.relative_to(again): p.read_bytes() for p in again.rglob("*") if p.is_file()} == {
+        p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()
+    }
     assert "no result of it can be shown" in (out / "README.md").read_text()
     assert released["km_summary"].empty
     assert (out / "report.html").is_file()

@@ -6,6 +6,7 @@ import pytest
 
 from prrt_outcomes.release.rules import Rounding, bound_share, shorten
 from prrt_outcomes.release.tables import release_tables
+from prrt_outcomes.statistics.curve_summaries import compute_poisson_interval
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.tables.schema import list_tables
 
@@ -111,3 +112,75 @@ def test_a_curve_steps_over_at_least_the_minimum_of_events():
     events = -shown["survival"].diff().dropna() * 60
     assert (events.round(9) >= 5).all()
     assert shown[["n_event", "n_censored"]].isna().all(axis=None)
+
+
+def draw_small(seed):
+    """A cohort of 60 with rates, tests, balance and shares of which few patients are missing."""
+    random = np.random.default_rng(seed)
+    made = draw_tables(60, seed)
+    groups = made["baseline"].drop_duplicates(["group_by", "group"])[["group_by", "group", "total"]]
+    made["km_summary"] = conform_table(
+        "km_summary", groups.rename(columns={"total": "n"}).assign(endpoint="os")
+    )
+    n = np.arange(8, 60)
+    years, (low, high) = random.uniform(5, 90, len(n)), compute_poisson_interval(n)
+    made["adverse_event_rates"] = conform_table("adverse_event_rates", pd.DataFrame({
+        "period": "any", "term_group": "any", "term": [f"term {i}" for i in n], "grade_at_least": 1, "related": "any",
+        "group_by": "all", "group": "all", "n": n, "total": 60, "proportion": n / 60, "years": years,
+        "rate_per_100_years": 100 * n / years, "rate_low": 100 * low / years, "rate_high": 100 * high / years,
+        "status": "ok"}))  # fmt: skip
+    expected = random.uniform(20, 90, len(n))
+    made["controls"] = conform_table("controls", pd.DataFrame({
+        "control": "c", "endpoint": "os", "method": "one_sample_logrank", "weights": "none", "estimate": "smr",
+        "population": "all", "horizon_months": 12.0, "assumption": [f"a{i}" for i in n], "n": 60, "n_control": 90,
+        "observed": n, "expected": expected, "value": n / expected, "low": low / expected, "high": high / expected,
+        "statistic": (n - expected) / np.sqrt(expected), "status": "ok"}))  # fmt: skip
+    shares = np.array([3, 21, 36, 0]) / 60
+    made["control_balance"] = conform_table("control_balance", pd.DataFrame({
+        "control": "c", "covariate": ["x=a", "x=b", "x=c", "y=d"], "weights": "none", "mean": shares,
+        "mean_control": 0.4, "smd": 0.1, "status": "ok"}))  # fmt: skip
+    made["logrank"] = conform_table("logrank", pd.DataFrame({
+        "endpoint": "os", "group_by": ["site"], "test": "logrank", "statistic": 5.1, "df": 4.0, "p_value": 0.3,
+        "status": "ok"}))  # fmt: skip
+    made["lesion_change_test"] = conform_table("lesion_change_test", pd.DataFrame({
+        "term": ["radionuclide"], "model": "unadjusted", "radionuclide": "90Y", "statistic": 2.0, "df": 1.0,
+        "df_residual": 44.0, "n_lesions": 134, "n_patients": 49, "status": "ok"}))  # fmt: skip
+    made["egfr_slope"] = conform_table("egfr_slope", pd.DataFrame({
+        "group_by": ["all"], "group": "all", "analysis": "mixed", "phase": "all", "n": 58, "n_values": 700,
+        "slope_per_year": -3.2, "status": "ok", "df": 57}))  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_rate_mean_or_degree_of_freedom_gives_a_count(seed, attack):
+    true = draw_small(seed)
+    released, _ = release_tables(true, 5, 0.95)
+    assert attack.invert_rates(true, released, 5) == []
+    assert attack.find_freedom(true, released, 5) == []
+    assert attack.find_means(released, 5) == []
+    assert attack.find_wholes(true, released) == []
+    rates = released["adverse_event_rates"].dropna(subset="rate_per_100_years")
+    assert len(rates) > 30
+    again = 100 * rates["n"].astype(float) / rates["years"]
+    assert np.allclose(rates["rate_per_100_years"], shorten(again))
+    assert released["controls"]["low"].notna().sum() > 30
+    assert released["controls"]["statistic"].isna().all()
+
+
+def test_the_attacks_find_what_only_has_two_digits(attack):
+    """The same tables with rounded counts and two digits, as releases once were."""
+    true = draw_small(0)
+    naive = {}
+    for name, table in true.items():
+        exact = {c: shorten(table[c]) for c in table if table[c].dtype == "float64"}
+        counts = {c: Rounding(5).round(table[c]) for c in ("n", "total", "observed") if c in table}
+        naive[name] = table.assign(**exact | counts)
+    naive["adverse_event_rates"]["proportion"] = naive["adverse_event_rates"].eval("n / total").astype(float)
+    assert {row[0] for row in attack.invert_rates(true, naive, 5)} == {"adverse_event_rates", "controls"}
+    assert {row[0] for row in attack.find_freedom(true, naive, 5)} == {
+        "logrank",
+        "lesion_change_test",
+        "egfr_slope",
+    }
+    assert attack.find_means(naive, 5)
+    assert attack.find_wholes(true, naive)

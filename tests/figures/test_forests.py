@@ -44,7 +44,7 @@ def test_a_forest_counts_levels_tests_terms_and_draws_no_small_level(cox_table):
     named = {row["names"].strip(): row for row in shown}
     assert (named["Female"]["counts"], named["Female"]["text"]) == ("30/50", "reference")
     assert named["Male"]["counts"] == "60/101"
-    assert (named["Sex"]["p"], named["Age"]["p"]) == ("0.012", "0.012")
+    assert (named["Sex"]["p"], named["Age, per year"]["p"]) == ("0.012", "0.012")
     assert "p" not in named["Male"]
     assert (named["c"]["counts"], named["c"]["text"]) == ("4/103", "fewer than 5 events")
     assert len(plot.data) == 2

@@ -12,7 +12,13 @@ from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import describe_cells, pick_rows
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
-from prrt_outcomes.wording.terms import control_titles, endpoint_titles, inside_sentence, name_term
+from prrt_outcomes.wording.terms import (
+    control_titles,
+    endpoint_titles,
+    inside_sentence,
+    name_endpoint,
+    name_term,
+)
 
 NOT_ANSWERED = "not answered by these data"
 RATIO, COUNT, SHARE, NUMBER = (
@@ -85,7 +91,8 @@ def _medians(tables: Tables, study: Study, analyses: tuple[str, ...], spare: int
         words.append(f"{months if known else numbers.describe_median_status(row['status'])} {rule}")
     first = next((row for row in rows if pd.notna(row["median_months"])), rows[0])
     lacking = [LACKING] * (len(found) - len(rows) - spare)
-    return [_part(f"the median is {_join(words)}", "sensitivity", first, first["median_months"]), *lacking]
+    what = inside_sentence(name_endpoint(study.endpoints[0].name, endpoint_titles(study)))
+    return [_part(f"median {what} is {_join(words)}", "sensitivity", first, first["median_months"]), *lacking]
 
 
 def _immortal_time(tables: Tables, study: Study) -> list[Part]:

@@ -25,6 +25,7 @@ ORDER = (
 VALUE = "value"
 COLUMNS = list(load_schema("baseline").names)
 GROUP_BY = "tumour_group"
+RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 FEWEST = 5  # patients, and events, of a group that is compared or drawn alone
 
 
@@ -63,6 +64,28 @@ def find_small(group: pd.Series, event: ArrayLike) -> dict[str, str]:
     few = counts.lt(FEWEST)
     rare = "few_events" if counts["sum"].any() else "no_events"
     return {str(g): "too_few" if row["size"] else rare for g, row in few.iterrows() if row.any()}
+
+
+def name_few(models: pd.DataFrame) -> pd.Series:
+    """`patients` or `events` of which a level or its reference has fewer than five, so that no ratio of it is shown.
+
+    models : n, events, n_reference, events_reference and level of each row; a number has no level and is never small
+    """
+    sizes = {"events": ("events", "events_reference"), "patients": ("n", "n_reference")}
+    found, is_level = pd.Series("", index=models.index), models["level"].fillna("").astype(str).ne("")
+    for what, columns in sizes.items():
+        few = models[list(columns)].astype("float64").lt(FEWEST).any(axis=1)
+        found = found.mask(few & is_level, what)
+    return found
+
+
+def leave_out_few(models: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `cox` without the ratio and p-value of the small levels of `name_few`; their status says why in words."""
+    few = name_few(models)
+    blank = {c: models[c].mask(few.ne("")) for c in (*RATIO, "p_value")}
+    return models.assign(
+        **blank, status=models["status"].astype("string").mask(few.ne(""), f"fewer than {FEWEST} " + few)
+    )
 
 
 def choose_reference(group: pd.Series, wanted: str | None) -> str | None:

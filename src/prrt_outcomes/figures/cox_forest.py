@@ -5,15 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import FEWEST
+from prrt_outcomes.cohort.grouping import RATIO, leave_out_few
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.forest import Axis, Forest, plot_forest
 from prrt_outcomes.wording import numbers, terms
 
 FOREST_MODELS = ("multivariable", "univariable")
 LOWER = "lower hazard | higher hazard"
-HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
-RATIO_AXIS = Axis("HR", *HAZARD_RATIO, title="Hazard ratio", below=LOWER)
+RATIO_AXIS = Axis("HR", *RATIO, title="Hazard ratio", below=LOWER)
 
 
 def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str) -> list:
@@ -22,7 +21,8 @@ def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str) -> 
     A level of fewer than five patients or events, and one against such a reference, is counted and not drawn.
     """
     records = list_rows(cox).to_dict("records")
-    found = {(str(r["term"]), _text(r["level"])): r for r in cox.to_dict("records")}
+    shown = leave_out_few(cox).to_dict("records")
+    found = {(str(r["term"]), _text(r["level"])): r for r in shown}
     held = {(str(r["term"]), _text(r["reference"])): r for r in cox.to_dict("records")}
     for row in records:
         key = (row["term"], row["level"])
@@ -36,11 +36,10 @@ def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str) -> 
             continue
         estimate = found[key]
         row["counts"] = format_events(estimate)
-        small = [what for what in ("patients", "events") if _is_few(estimate, what)]
-        if small:
-            row["hazard_ratio_text"] = f"fewer than {FEWEST} {small[0]}"
+        if str(estimate["status"]).startswith("fewer than"):
+            row["hazard_ratio_text"] = estimate["status"]
         else:
-            row |= {c: estimate[c] for c in (*HAZARD_RATIO, "status")}
+            row |= {c: estimate[c] for c in (*RATIO, "status")}
     model = str(cox["model"].iloc[0])
     heading = f"{title}: hazard ratios, {terms.inside_sentence(terms.name_term(model))} model"
     if len(sizes := cox[["n_model", "events_model"]].drop_duplicates()) == 1:
@@ -49,20 +48,13 @@ def plot_cox_forest(cox: pd.DataFrame, style: theme.FigureStyle, title: str) -> 
     return plot_forest(drawn, style)
 
 
-def _is_few(row: Mapping, what: str) -> bool:
-    """Whether a level or its reference has too few patients or events; a number has neither."""
-    name = {"patients": "n", "events": "events"}[what]
-    counts = [row[name], row[f"{name}_reference"]] if _text(row["level"]) else []
-    return any(pd.notna(n) and n < FEWEST for n in counts)
-
-
 def list_rows(cox: pd.DataFrame) -> pd.DataFrame:
     """Term, level, name and heading (a term without numbers) of each row; the reference first under its term."""
     rows = []
     for term, part in cox.drop_duplicates(["term", "level"]).groupby("term", sort=False, observed=True):
         levels = [_text(level) for level in part["level"]]
         if set(levels) == {""}:
-            rows.append((str(term), "", terms.name_column(str(term)), False))
+            rows.append((str(term), "", terms.name_quantity(str(term)), False))
             continue
         references = [r for r in dict.fromkeys(part["reference"].dropna().astype(str)) if r]
         rows.append((str(term), "", terms.name_column(str(term)), True))
@@ -87,10 +79,10 @@ def plot_subgroups(subgroups: pd.DataFrame, style: theme.FigureStyle, title: str
             name = terms.name_code(subgroup, str(row["subgroup_level"]))
             if several and pd.notna(row["level"]):
                 name += f": {terms.name_code(str(row['term']), str(row['level']), inside=True)}"
-            estimate = {k: row[k] for k in (*HAZARD_RATIO, "status")}
+            estimate = {k: row[k] for k in (*RATIO, "status")}
             records.append({"name": name, "events": format_events(row)} | estimate)
     first = subgroups.iloc[0]
-    effect = terms.inside_sentence(terms.name_column(str(first["term"])))
+    effect = terms.inside_sentence(terms.name_quantity(str(first["term"])))
     if not several and pd.notna(first["level"]):
         effect = " against ".join(
             terms.name_code(str(first["term"]), str(first[c]), inside=True) for c in ("level", "reference")

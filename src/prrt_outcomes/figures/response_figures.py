@@ -197,7 +197,7 @@ def _stack_responses(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return bars.assign(
         x=end - bars["proportion"] / 2,
         column=pd.Categorical([theme.SHARES] * len(bars), columns),
-        label=[f"{100 * p:.0f}" for p in bars["proportion"]],
+        label=[format_percent(p).removesuffix("%") for p in bars["proportion"]],
     )
 
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import FEWEST
+from prrt_outcomes.cohort.grouping import FEWEST, RATIO, leave_out_few
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.cox_forest import (
     FOREST_MODELS,
-    HAZARD_RATIO,
     format_events,
     plot_cox_forest,
     plot_subgroups,
@@ -270,12 +269,12 @@ def describe_comparison(tests: pd.DataFrame, cox: pd.DataFrame, level: float) ->
     row = overall.iloc[0]
     words = f"log-rank test {numbers.format_p_value(row['p_value'], name='p')}"
     term = str(row["group_by"])
-    own = cox[cox["model"].astype(str).eq("univariable") & cox["term"].astype(str).eq(term)]
+    own = leave_out_few(cox[cox["model"].astype(str).eq("univariable") & cox["term"].astype(str).eq(term)])
     if row["df"] != 1 or len(own) != 1 or pd.isna(own["hazard_ratio"].iloc[0]):
         return words[:1].upper() + words[1:]
     found = own.iloc[0]
     label = f"{numbers.format_level(level)}\u00a0CI\u00a0"  # no line ends within
-    ratio = numbers.format_interval(*found[[*HAZARD_RATIO]], numbers.format_ratio, label=label)
+    ratio = numbers.format_interval(*found[[*RATIO]], numbers.format_ratio, label=label)
     sides = " against ".join(
         terms.name_code(term, str(found[c]), inside=True) for c in ("level", "reference")
     )

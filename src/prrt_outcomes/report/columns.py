@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from prrt_outcomes.cohort.grouping import RATIO
 from prrt_outcomes.report.content import Column, PageTable, as_text, page_table
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.tables.frames import describe_cells
@@ -24,7 +25,6 @@ FORMS: dict[str, Callable] = {
     "interval": numbers.format_number, "ratio": numbers.format_ratio, "percent": numbers.format_percent,
     "short": numbers.format_short,
 }  # fmt: skip
-RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")
 Words = Mapping[str, Any]
 """What a chapter shows itself, by the name that `page_tables.yaml` has for it."""
 
@@ -103,6 +103,9 @@ def describe_remark(row: dict, estimate: str) -> str:
 
 MAKERS: dict[str, Callable[..., Column]] = {
     "code": code,
+    "covariate": lambda title, key: Column(
+        title, lambda r: terms.name_covariate(str(r[key]), r["level"]), False, name=key
+    ),
     "count": lambda title, key: counts({title: key})[0],
     "decimal": lambda title, key, n: Column(title, lambda r: numbers.format_number(r[key], int(n))),
     "fraction": fraction,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from prrt_outcomes.cohort.grouping import FEWEST
+from prrt_outcomes.cohort.grouping import leave_out_few
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
@@ -27,7 +27,7 @@ from prrt_outcomes.wording.terms import (
 )
 
 SURVIVAL = ("survival", "survival_low", "survival_high")
-CATEGORIES = ("objective", "CR", "PR", "MR", "SD", "PD", "NE", "disease_control")
+CATEGORIES = ("objective", "CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE", "disease_control")
 Tables = Mapping[str, pd.DataFrame]
 
 
@@ -139,7 +139,7 @@ def _tabulate_response(tables: Tables, study) -> list[PageTable]:
     if rows.empty:
         return []
     seen = rows.groupby(["criterion", "category"])["n"].transform("max").gt(0)
-    rows = rows[seen | ~rows["category"].isin(["MR", "NE"])]
+    rows = rows[seen | ~rows["category"].isin(["MR", "NON-CR/NON-PD", "NE"])]
     frame, groups = _spread_groups(rows, _show_share)
     places = (
         frame["criterion"].map(study.response.criterion_names.index),
@@ -189,13 +189,12 @@ def _tabulate_survival(tables: Tables, study) -> list[PageTable]:
     if summaries.empty:
         return []
     level, place = numbers.format_level(study.analysis.confidence.level), ["endpoint", "group_by", "group"]
-    ratios = pick_rows(tables["cox"], model="univariable").rename(
+    ratios = leave_out_few(pick_rows(tables["cox"], model="univariable")).rename(
         columns={"term": "group_by", "level": "group"}
     )
     frame = summaries.merge(
         ratios[[*place, *col.RATIO, "p_value"]].astype({"group": "string"}), how="left", on=place
     )
-    frame.loc[frame[["n", "events"]].lt(FEWEST).any(axis=1), [*col.RATIO, "p_value"]] = float("nan")
     months = study.analysis.milestones_months
     for month in months:
         stones = tables["milestones"]
@@ -233,7 +232,9 @@ def _tabulate_cox(tables: Tables, study) -> list[PageTable]:
     level, titles, shown = numbers.format_level(study.analysis.confidence.level), endpoint_titles(study), []
     key = ["endpoint", "term", "level", "reference"]
     models = (
-        tables["cox"].astype(dict.fromkeys((*key, "model"), "string")).fillna({"level": "", "reference": ""})
+        leave_out_few(tables["cox"])
+        .astype(dict.fromkeys((*key, "model"), "string"))
+        .fillna({"level": "", "reference": ""})
     )
     terms = list(dict.fromkeys((*study.analysis.covariates, *study.analysis.group_by)))
     places = {pair: i for i, pair in enumerate(zip(models["term"], models["level"], strict=True))}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
+from prrt_outcomes.cohort.grouping import leave_out_few
 from prrt_outcomes.figures.figure import is_proportional, iterate_groupings, pick_rows
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, cite, join_words, say, tell, trace
@@ -246,6 +247,7 @@ def survival_table(name: str, rows: pd.DataFrame, titles: dict[str, str], level:
         "definition": lambda row: name_term(row["variant"]) or name_term("primary"),
     }
     first = name_endpoint(rows["endpoint"].iloc[0], titles)
+    rows = leave_out_few(rows) if name == "cox" else rows
     return col.show_table(name, rows, level, words, note=note, endpoint=first)
 
 

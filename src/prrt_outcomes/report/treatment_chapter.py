@@ -61,7 +61,9 @@ def show_delivery(row: Mapping, *, limits: bool = True) -> Number | str:
     """Share with its interval, or median with its quartiles, as a number that leads to its row."""
     if row["n"] == 0 and pd.isna(row["value"]):
         return "not known"
-    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_short
+    formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_number
+    if row["item"] == "cycles_per_patient":  # a count
+        formatter = numbers.format_short
     if not limits:
         return cite(row, "value", SOURCE, formatter)
     text = numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import date
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 DASH = "\u2013"  # en dash
@@ -40,16 +41,22 @@ def format_unit(unit: str) -> str:
     return re.sub("^u(?=[a-z])", "\u00b5", unit).replace("10^9", "10\u2079").replace("m2", "m\u00b2")
 
 
+def write_rounded(value: Any, digits: int) -> str:
+    """A number with fixed decimals, a half rounded away from zero: 57.5 is 58, also where the float is 57.4999...9."""
+    known = Decimal(repr(round(float(value), 9)))
+    return f"{known.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, Context(prec=400)):f}"
+
+
 def format_count(value: Any) -> str:
     """Whole number with a thin space between thousands; empty for a missing one."""
-    return "" if is_missing(value) else f"{round(float(value)):,}".replace(",", "\u2009")
+    return "" if is_missing(value) else f"{int(write_rounded(value, 0)):,}".replace(",", "\u2009")
 
 
 def format_number(value: Any, digits: int = 1) -> str:
     """Number with fixed decimals and a true minus sign; empty for a missing one, never `-0.0`."""
     if is_missing(value) or math.isinf(float(value)):
         return ""
-    text = f"{float(value):.{digits}f}"
+    text = write_rounded(value, digits)
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", "\u2212")
@@ -64,7 +71,7 @@ def format_percent(proportion: Any, digits: int = 0) -> str:
         return ""
     share = float(proportion)
     smallest = 10.0**-digits
-    rounded = round(100 * share, digits)
+    rounded = float(write_rounded(100 * share, digits))
     if share > 0 and rounded == 0:
         return f"<{smallest:.{digits}f}%"
     if share < 1 and rounded == 100:
@@ -86,7 +93,7 @@ def format_p_value(value: Any, *, name: str = "") -> str:
     elif p > 0.99:
         sign, text = ">", "0.99"
     else:
-        sign, text = "=", f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+        sign, text = "=", write_rounded(p, 3 if p < 0.0995 else 2)
     if name:
         return f"{name} {sign} {text}"
     return text if sign == "=" else f"{sign}{text}"
@@ -98,14 +105,14 @@ def format_ratio(value: Any) -> str:
         return ""
     number = float(value)
     if number >= 99.95:
-        return f"{number:.0f}" if number < 1000 else ">1000"
+        return write_rounded(number, 0) if number < 1000 else ">1000"
     if number >= 9.995:
-        return f"{number:.1f}"
+        return write_rounded(number, 1)
     if number == 0:
         return "0"
     if 0 < number < 0.001:
         return "<0.001"
-    return f"{number:.2f}" if number >= 0.0995 else f"{number:.3f}"
+    return write_rounded(number, 2 if number >= 0.0995 else 3)
 
 
 def format_range(low: Any, high: Any, formatter=format_number, *, open_end: str = "NR") -> str:

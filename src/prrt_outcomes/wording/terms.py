@@ -11,7 +11,7 @@ from prrt_outcomes.controls.library import title_control
 from prrt_outcomes.study.base import spell_name
 from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.tables.schema import Field, load_schema
-from prrt_outcomes.wording.numbers import is_missing
+from prrt_outcomes.wording.numbers import format_unit, is_missing
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("terms.yaml").read_text("utf-8"))
 _COMPARED = [load_schema("controls").field(column) for column in ("method", "weights")]
@@ -35,6 +35,18 @@ def name_column(column: str) -> str:
     """Title of a grouping or covariate: that of the schema, else the name as words."""
     fields = _find_fields(column)
     return fields[0].title if fields else TERMS.get(column, spell_name(column))
+
+
+def name_quantity(column: str) -> str:
+    """Title of a numeric covariate of a model with its step: `Age, per year`."""
+    unit = next((str(f.unit) for f in _find_fields(column) if f.unit), "unit")
+    return f"{name_column(column)}, per {_WORDS['steps'].get(unit) or format_unit(unit)}"
+
+
+def name_covariate(column: str, level: object = "") -> str:
+    """Title of a term of a model: of a numeric one, which has no level, with its step."""
+    has_level = not is_missing(level) and str(level)
+    return name_column(column) if has_level else name_quantity(column)
 
 
 def name_code(column: str, code: str, *, inside: bool = False) -> str:

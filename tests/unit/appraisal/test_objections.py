@@ -44,8 +44,8 @@ def test_the_median_stands_under_each_rule_with_the_patients_that_it_changes(stu
     found = answers(tables(sensitivity=rows), study)
     answer, value, table, row, sentence = found.loc["New therapy", COLUMNS]
     assert sentence == (
-        "The median is 28.9 months as defined, 30.1 months (censored at new therapy; 12 patients change) and "
-        "24.0 months (new therapy counted as an event; 31 patients change)."
+        "Median progression-free survival is 28.9 months as defined, 30.1 months (censored at new therapy; "
+        "12 patients change) and 24.0 months (new therapy counted as an event; 31 patients change)."
     )
     assert (answer, value, table) == ("partly", 28.94, "sensitivity")
     assert row == "endpoint = pfs, analysis = primary, group_by = all, group = all"
@@ -142,7 +142,7 @@ def test_every_table_with_p_values_is_an_input():
 def test_a_median_that_is_nowhere_reached_is_said_and_no_answer(study, tables):
     rows = [MEDIAN | {"analysis": a, "status": "not_reached"} for a in ("primary", "fda")]
     found = answers(tables(sensitivity=rows), study).loc["Censoring rule"]
-    assert found["sentence"].startswith("The median is not reached as defined")
+    assert found["sentence"].startswith("Median progression-free survival is not reached as defined")
     assert found["answer"] == "not_answered"
 
 

@@ -6,6 +6,7 @@ import pytest
 from prrt_outcomes.errors import InputError
 from prrt_outcomes.report.content import Column, PageTable, Row
 from prrt_outcomes.report.summary_tables import list_publication_tables
+from prrt_outcomes.report.survival_chapter import survival_table
 from prrt_outcomes.report.table_edits import edit_tables
 from prrt_outcomes.study.model import Study, TableEdits
 
@@ -62,7 +63,7 @@ def test_baseline_stands_under_headings_with_what_is_unknown_and_the_difference_
     assert [c.name for c in table.columns] == ["label", "all", "new", "old", "smd"]
     assert table.columns[1].title == "All patients (n\u00a0=\u00a010)"
     assert read(table) == {
-        "age_years": ["Age, years, median (quartiles)", *["61.2 (50.0\u201370.0)"] * 3, "\u2013"],
+        "age_years": ["Age, years, median (quartiles)", *["61.3 (50.0\u201370.0)"] * 3, "\u2013"],
         "sex": ["Sex", "", "", "", "0.13"],
         "sex.female": ["Female", *["4 (40%)"] * 3, ""],
         "sex.male": ["Male", *["5 (50%)"] * 3, ""],
@@ -101,6 +102,46 @@ def test_cox_models_stand_beside_each_other_with_their_reference(tables):
             "",
         ],
     }
+
+
+def test_a_level_of_few_patients_or_events_has_no_ratio_in_any_table_of_cox_models(tables):
+    row = {
+        "endpoint": "pfs",
+        "model": "univariable",
+        "term": "arm",
+        "level": "new",
+        "reference": "old",
+        "status": "ok",
+    }
+    row |= {"hazard_ratio": 3.2, "hazard_ratio_low": 1.1, "hazard_ratio_high": 9.3, "p_value": 0.03}
+    row |= {
+        "n": 30,
+        "events": 4,
+        "n_reference": 50,
+        "events_reference": 41,
+        "n_model": 80,
+        "events_model": 45,
+    }
+    number = row | {
+        "term": "age_years",
+        "level": "",
+        "reference": "",
+        "n_reference": None,
+        "events_reference": None,
+    }
+    study = make_study(analysis={"group_by": ["arm"], "covariates": ["age_years", "arm"]})
+    curves = [
+        {"endpoint": "pfs", "group_by": "arm", "group": group, "n": 40, "events": 20, "status": "ok"}
+        for group in ("new", "old")
+    ]
+    frames = tables(cox=[row, number], km_summary=curves)
+    (table,) = list_publication_tables("cox", frames, study)
+    assert read(table)["arm.new"][:4] == ["new", "4/30", "fewer than 5 events", ""]
+    assert read(table)["age_years"][:4] == ["Age, per year", "4/30", "3.20 (1.10\u20139.30)", "0.030"]
+    (table,) = list_publication_tables("survival", frames, study)
+    assert read(table)["pfs.new"][-2:] == ["", ""]
+    whole = survival_table("cox", frames["cox"], {}, "95%")
+    assert [str(cell) for cell in whole.rows[0].cells[-3:]] == ["fewer than 5 events", "", ""]
 
 
 def test_two_arms_have_no_row_of_both(tables):
@@ -194,6 +235,16 @@ def test_responses_stand_by_criterion(tables):
         for end in ("", ".objective", ".PD")  # nobody has a minor response
     ]
     assert read(table)["swog.PD"][1:] == ["2 (20%; 10\u201390%)"]
+
+
+def test_classes_of_the_best_response_add_up_to_all_patients(tables):
+    rate = {"criterion": "recist_1_1", "group_by": "all", "group": "all", "confirmed": False, "status": "ok"}
+    sizes = {"CR": 1, "PR": 2, "MR": 0, "SD": 3, "NON-CR/NON-PD": 2, "PD": 1, "NE": 1, "objective": 3}
+    rows = [rate | {"category": c, "n": n, "total": 10, "proportion": n / 10} for c, n in sizes.items()]
+    study = make_study(response={"criteria": ["recist_1_1"]})
+    (table,) = list_publication_tables("response", tables(response_rates=rows), study)
+    shown = {name.partition(".")[2]: cells[1] for name, cells in read(table).items() if "." in name}
+    assert sum(int(words.split()[0]) for c, words in shown.items() if c != "objective") == 10
 
 
 def test_laboratory_grades_and_delivery(tables):

@@ -202,7 +202,9 @@ def test_curves_are_drawn_of_groups_with_five_patients_and_events_only(study):
         "km_summary": pd.DataFrame(summary),
         "km_curve": with_limits(steps),
         "logrank": pd.DataFrame([test]).assign(group=None, reference=None, strata=None),
-        "cox": pd.DataFrame([ratio]),
+        "cox": pd.DataFrame([ratio]).assign(
+            n=9, events=7, n_reference=9, events_reference=7, status="ok", p_value=0.03
+        ),
     }
     (curves,) = list_curves(tables, study)
     assert [name for name, _ in curves.groups] == ["a", "d"]

@@ -43,6 +43,10 @@ def test_p_values_with_their_symbol(value, text):
         (0.004999, "<1%"),
         (0.0151, "2%"),
         (0.5, "50%"),
+        (0.575, "58%"),
+        (0.425, "43%"),
+        (0.045, "5%"),
+        (0.995, ">99%"),
         (0.999, ">99%"),
         (1, "100%"),
     ],
@@ -53,7 +57,17 @@ def test_a_share_is_never_rounded_to_nobody_or_everybody(share, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(-0.04, "0.0"), (-1.25, "\u22121.2"), (3, "3.0"), (math.nan, ""), (math.inf, ""), (12.349, "12.3")],
+    [
+        (-0.04, "0.0"),
+        (-1.25, "\u22121.3"),
+        (0.35, "0.4"),
+        (10.25, "10.3"),
+        (1e30, "1" + "0" * 30 + ".0"),
+        (3, "3.0"),
+        (math.nan, ""),
+        (math.inf, ""),
+        (12.349, "12.3"),
+    ],
 )
 def test_numbers_have_a_true_minus_and_no_negative_zero(value, text):
     assert numbers.format_number(value) == text

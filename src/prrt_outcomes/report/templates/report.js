@@ -8,7 +8,12 @@ function make(kind, attributes, parent, text) {
   parent.append(node);
   return node;
 }
-function percent(share) { return share === null ? "" : Math.round(share * 100) + "%"; }
+// As format_percent: a half is rounded up, and a share is never 0 or 100 by rounding.
+function percent(share) {
+  if (share === null) return "";
+  const rounded = Math.round(+(share * 100).toFixed(9));
+  return share > 0 && !rounded ? "<1%" : share < 1 && rounded === 100 ? ">99%" : rounded + "%";
+}
 
 function drawCurves(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);

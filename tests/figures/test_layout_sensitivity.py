@@ -32,7 +32,12 @@ def make_choices():
 
 def make_controls():
     rows = make_choices().drop(columns=["kind", "item"]).assign(estimate="hazard_ratio")
-    rows["assumption"] = [None, "exponential of the median", "bootstrap, weights refitted", "a0 = 0.5"]
+    rows["assumption"] = [
+        None,
+        "constant hazard through the published median",
+        "bootstrap, weights refitted",
+        "a0 = 0.5",
+    ]
     return rows
 
 

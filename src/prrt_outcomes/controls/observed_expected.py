@@ -19,10 +19,10 @@ from prrt_outcomes.statistics.curve_summaries import (
 from prrt_outcomes.study.controls import PublishedControl
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
-MEDIAN_ALONE = "exponential of the median"
+MEDIAN_ALONE = "constant hazard through the published median"
 ALL_POINTS = "piecewise exponential through median and milestones"
-FIXED = "{}; curve taken as fixed"
-UNCERTAIN = "{}; curve drawn within its published uncertainty ({:.0f} effective events)"
+FIXED = "{}, taken as fixed"
+UNCERTAIN = "{}, with its uncertainty ({:.0f} effective events)"
 PUBLISHED_Z = float(ndtri(0.975))
 DRAWS = 10_000
 SEED = 19_700_101
@@ -53,7 +53,7 @@ class ReferenceCurve:
 def derive_reference_curves(control: PublishedControl) -> list[ReferenceCurve]:
     """Reference curves of a published arm, the fullest first.
 
-    With milestones, the piecewise exponential through median and milestones; the exponential of the median alone
+    With milestones, the piecewise exponential through median and milestones; the constant hazard through the median alone
     stands beside it. Each ends at its last published point.
     """
     points = [(m.months, m.survival, m.low, m.high) for m in control.milestones]

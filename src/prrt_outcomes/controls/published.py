@@ -13,6 +13,7 @@ from prrt_outcomes.controls.library_agreement import calibrate, find_agreement
 from prrt_outcomes.controls.observed_expected import (
     ALL,
     FITTING,
+    MEDIAN_ALONE,
     UNCERTAIN,
     ReferenceCurve,
     compare_with_published,
@@ -127,7 +128,8 @@ class PublishedComparison(Comparison):
             reasons.append(f"fewer than {FEWEST} of our patients fit the arm, so all are compared")
         elif n < everybody:
             reasons.append(f"{n} of {everybody} patients fit the arm")
-        reasons.append(f"compared up to {reference.end:g} months, the last published point")
+        last = "the published median" if reference.assumption == MEDIAN_ALONE else "the last published point"
+        reasons.append(f"compared up to {reference.end:g} months, {last}")
         return WEAK.format("; ".join(reasons))
 
     def estimate(self, cohort: EndpointRows, start: float = 0.0) -> dict:

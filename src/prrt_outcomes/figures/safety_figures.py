@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
+from prrt_outcomes.cohort.grouping import FEWEST
 from prrt_outcomes.figures import theme
 from prrt_outcomes.figures.curves import month_ticks
 from prrt_outcomes.figures.figure import Figure, iterate_groupings, make_figure, pick_rows
@@ -60,12 +61,14 @@ def _draw_incidences(
         top = next(top for top in TOPS if top >= highest)
         at_risk = part[part["time_months"].isin(np.floor(part["time_months"]))]
         p_value = next(iter(part["gray_p_value"].dropna()), None) if "gray_p_value" in part else None
-        known = part[part["cumulative_incidence"].notna()]
+        known = part[part["cumulative_incidence"].notna() & part["n"].ge(1 if group_by == "all" else FEWEST)]
+        if known.empty:
+            continue
         plot = plot_cumulative_incidence(
             known, at_risk, style, title + by, "Months from the first cycle", group_by, p_value, top=top
         )
         words: dict = {"group_by": group_by, "title": title, "by_group": by, "after": after}
-        yield make_figure(table, plot, leading=not start, **words)
+        yield make_figure(table, plot, leading=not start, more=group_by != "all", **words)
 
 
 def _draw_kidneys(tables: Mapping[str, pd.DataFrame], style: theme.FigureStyle) -> Iterator[Figure]:

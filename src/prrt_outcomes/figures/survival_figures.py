@@ -66,7 +66,7 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
             plot = plot_survival_curve(curve, at_risk, summary, tests, theme.figure_style(study), title, time)
             yield make_figure("kaplan_meier", plot, endpoint=endpoint, group_by=group_by, title=title)
             continue
-        large = summary[summary["n"].ge(FEWEST) & summary["events"].ge(FEWEST)]["group"]
+        large, left = _split_groups(summary)
         if len(large) < 2:
             continue
         curve, at_risk, shown = (part[part["group"].isin(large)] for part in (curve, at_risk, summary))
@@ -74,10 +74,15 @@ def _draw_curves(tables, endpoint, study, title) -> Iterator[Figure]:
         plot = plot_survival_curve(
             curve, at_risk, shown, tests, theme.figure_style(study), title, time, note=note
         )
-        left = summary.loc[~summary["group"].isin(large), "group"].astype(str)
-        own: dict = {"endpoint": endpoint, "group_by": group_by, "title": title}
-        own["left"] = "; ".join(terms.name_code(group_by, g) for g in left)
-        yield make_figure("kaplan_meier_by_group", plot, more=len(left) > 0, **own)
+        own: dict = {"endpoint": endpoint, "group_by": group_by, "title": title, "left": left}
+        yield make_figure("kaplan_meier_by_group", plot, more=bool(left), **own)
+
+
+def _split_groups(summary: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Groups of five patients and five events or more, and the names of the others."""
+    is_large = summary["n"].ge(FEWEST) & summary["events"].ge(FEWEST)
+    named = summary.loc[~is_large, ["group_by", "group"]].astype(str).to_numpy()
+    return summary.loc[is_large, "group"], "; ".join(terms.name_code(*names) for names in named)
 
 
 def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
@@ -87,7 +92,7 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
     shown = risks[risks["group_by"].isin(["all", *study.analysis.group_by[:1]])]
     for (group_by,), part in iterate_groupings(shown, "group_by"):
         at_risk = pick_rows(tables["km_at_risk"], group_by=group_by)
-        kind = "cumulative_incidence"
+        kind, left = "cumulative_incidence", ""
         if group_by == "all":
             part = part.assign(group=part["cause"])
             plot = plot_cumulative_incidence(part, at_risk, style, what, time)
@@ -96,10 +101,14 @@ def _draw_incidences(tables, endpoint, study, title) -> Iterator[Figure]:
             gray = pick_rows(tables["competing_tests"], cause=cause, group_by=group_by, test="gray")
             p_value = next(iter(gray["p_value"].dropna()), None)
             words = f"{what} of {terms.name_term(cause).lower()}"
+            large, left = _split_groups(pick_rows(tables["km_summary"], group_by=group_by))
             part = pick_rows(part, cause=cause)
+            part = part[part["group"].isin(large)]
+            if len(large) < 2:
+                continue
             plot = plot_cumulative_incidence(part, at_risk, style, words, time, group_by, p_value)
-        own = {"endpoint": endpoint, "group_by": group_by, "title": title}
-        yield make_figure(kind, plot, leading=group_by == "all", **own)
+        own = {"endpoint": endpoint, "group_by": group_by, "title": title, "left": left}
+        yield make_figure(kind, plot, more=bool(left), leading=group_by == "all", **own)
 
 
 def _draw_forests(tables, endpoint, study, title) -> Iterator[Figure]:

@@ -25,6 +25,11 @@ class Bibliography(dict[str, dict]):
         self.setdefault(item["id"], {name: item[name] for name in item if name != "cited"})
         return Markup('<span class="cite" data-key="{}"></span>').format(item["id"])
 
+    def cite_control(self, control: str, source: str) -> Markup:
+        """Cite the source of a control: in full where it is among the references, else as it stands."""
+        raw = {"id": f"control_{control}", "type": "document", "title": source}
+        return self.cite(next((item for item in REFERENCES if item["cited"] == source), raw))
+
     def mark(self, text: object) -> Markup:
         """Put marks in a text for the sources that it names, in the order of the text."""
         marked = str(escape(text))

@@ -11,8 +11,8 @@ CITATIONS: dict[str, str] = yaml.safe_load(Path(__file__).with_name("citations.y
 METHODS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("methods.yaml").read_text("utf-8"))
 
 
-def describe_methods(chapter: str, study) -> tuple[str, ...]:
-    """Paragraphs on the methods of a chapter; none where it has no methods of its own."""
+def describe_methods(chapter: str, study, more: str = "") -> tuple[str, ...]:
+    """Paragraphs on the methods of a chapter, and those called `more`; none where it has no methods of its own."""
     if chapter == "endpoints":
         return _describe_endpoints(study)
     settings, analysis, schedule = study.response, study.analysis, study.safety.egfr_schedule_months
@@ -31,7 +31,8 @@ def describe_methods(chapter: str, study) -> tuple[str, ...]:
         "schedule": f"month {schedule:g}" if schedule else "the 95th percentile of last values",
         "months": ", ".join(f"{m:g}" for m in analysis.landmark_months),
     }
-    return tuple(text.format(study=study, **words, **CITATIONS) for text in METHODS.get(chapter, ()))
+    texts = [*METHODS.get(chapter, ()), *METHODS.get(more, ())]
+    return tuple(text.format(study=study, **words, **CITATIONS) for text in texts)
 
 
 def _describe_endpoints(study) -> tuple[str, ...]:

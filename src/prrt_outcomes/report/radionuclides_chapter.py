@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.radionuclides.absorbed_fraction import ALPHA_RANGE_MM
 from prrt_outcomes.report.columns import show_table
 from prrt_outcomes.report.content import PageTable, join_words, say, tell, trace
 from prrt_outcomes.report.methods import METHODS
@@ -32,7 +33,8 @@ def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list
     """Paragraphs and tables of the chapter."""
     shown = {name: tables[name] for name in ("lesion_change", "lesion_change_test", "absorbed_fraction")}
     few = shown["absorbed_fraction"]
-    few = shown["absorbed_fraction"] = few[few["diameter_mm"].isin([1.0, 10.0, 100.0])]
+    few = few[few["diameter_mm"].isin([1.0, 10.0, 100.0])]
+    few = shown["absorbed_fraction"] = few[few["particle"].ne("alpha") | has_alpha(tables)]
     level = numbers.format_level(study.analysis.confidence.level)
     paragraphs = [*_describe(few, shown["lesion_change"]), *_compare(shown["lesion_change_test"], level)]
     return paragraphs, [
@@ -40,6 +42,13 @@ def write_radionuclides(tables: Mapping[str, pd.DataFrame], study) -> tuple[list
         for name, frame in shown.items()
         if len(frame)
     ]
+
+
+def has_alpha(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether a cycle of the cohort, or the treatment of a patient, was with an alpha emitter."""
+    given = tables["treatment_delivery"]
+    groups = given.loc[given["group_by"].eq("radionuclide"), "group"].astype(str)
+    return bool(groups.str.contains("|".join(ALPHA_RANGE_MM)).any())
 
 
 def _describe(fractions: pd.DataFrame, means: pd.DataFrame) -> Iterator:

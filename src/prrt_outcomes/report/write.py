@@ -204,7 +204,8 @@ def build_chapter(name: str, tables: Mapping[str, pd.DataFrame], figures: list[d
         return Chapter(name, title, skipped=reason)
     skipped = find_reason(tables["stages"], name, "skipped")
     remark = skipped or find_reason(tables["stages"], name, "partial")
-    methods = () if skipped else describe_methods(name, study)
+    more = "radionuclides_alpha" if name == "radionuclides" and has_alpha(tables) else ""
+    methods = () if skipped else describe_methods(name, study, more)
     return Chapter(name, title, tuple(paragraphs), tuple(figures), tuple(shown), methods, remark=remark)
 
 

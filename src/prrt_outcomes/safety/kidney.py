@@ -14,12 +14,11 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.safety.grading import VALUE, derive_egfr_samples
-from prrt_outcomes.statistics.cumulative_incidence import compute_gray_test
 from prrt_outcomes.statistics.mixed_model import MixedModel, fit_random_slopes
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
-from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import SafetySettings, Study
+from prrt_outcomes.survival.curves import compare_incidences
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_known
 from prrt_outcomes.survival.myeloid import tabulate_incidence
 from prrt_outcomes.treatment.periods import compute_radionuclide
@@ -235,7 +234,7 @@ def summarise_kidney_events(
             group = compute_group(frame, name)
             known, p_value = select_known(rows, group), np.nan
             if known is not None:
-                p_value = compute_gray_test(compute_risk_table(known[0].data, group=known[1])).p_value
+                p_value = compare_incidences(*known).p_value
             for label, part in rows.split(group):
                 each = part.time_months[part.event == 1] if confirmed == "no" else ()
                 table = tabulate_incidence(part, sorted({0.0, *MONTHS, *each}), settings)

@@ -14,6 +14,7 @@ from prrt_outcomes.statistics.cumulative_incidence import (
 )
 from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier, fit_reverse_kaplan_meier
+from prrt_outcomes.statistics.logrank import GroupTest
 from prrt_outcomes.statistics.risk_table import compute_risk_table, flag_at_risk
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
@@ -170,13 +171,23 @@ def summarise_competing_risks(
         for group_by in groupings:
             known = select_known(rows, grouping.compute_group(rows.frame, group_by))
             if known is not None:
-                test = compute_gray_test(compute_risk_table(known[0].data, group=known[1], cause=code))
+                test = compare_incidences(*known, code)
                 row = vars(test) | {"test": "gray", "group_by": group_by, "cause": cause}
                 df = row.pop("degrees_of_freedom")
                 yield "competing_tests", pd.DataFrame([row | {"df": df if test.status == "ok" else np.nan}])
         model = _fit_subdistribution(rows, code, settings)
         if model is not None:
             yield "fine_gray", model.assign(cause=cause)
+
+
+def compare_incidences(rows: EndpointRows, group: pd.Series, cause: int = 1) -> GroupTest:
+    """Gray's test without groups of fewer than five patients or events of the cause; empty where fewer than two remain."""
+    small = grouping.find_small(group, rows.event == cause)
+    kept = ~group.isin(list(small)).to_numpy()
+    if group[kept].nunique() < 2:
+        return GroupTest(np.nan, 0, np.nan, next(iter(small.values())))
+    left = group[kept].cat.remove_unused_categories()
+    return compute_gray_test(compute_risk_table(rows.select(kept).data, group=left, cause=cause))
 
 
 def _tabulate_incidence(curve: CumulativeIncidence) -> pd.DataFrame:

@@ -150,6 +150,14 @@ def test_a_source_is_cited_where_it_is_named_and_numbered_in_the_order_of_the_te
     assert "&amp;" in text
 
 
+def test_a_library_arm_is_cited_in_full_where_its_reference_is_known():
+    sources = Bibliography()
+    sources.cite_control("a", "Strosberg 2017 NEJM 376:125")
+    sources.cite_control("b", "Someone 2001")
+    assert sources["netter1"]["page"] == "125-135"
+    assert sources["control_b"]["title"] == "Someone 2001"
+
+
 def test_names_are_those_of_tables_of_results():
     for alias in names.ALIASES.values():
         columns = {field.name for field in load_schema(alias["table"]).fields}

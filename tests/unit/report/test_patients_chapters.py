@@ -4,7 +4,7 @@ import pytest
 
 from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import name_criteria, write_endpoints
-from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
+from prrt_outcomes.report.radionuclides_chapter import has_alpha, write_radionuclides
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.study.model import TreatmentSettings
@@ -181,3 +181,11 @@ def test_the_set_of_conditions_and_what_was_measured_in_words(study, tables, pla
             "10% of 30 cycles; the least often measured was alanine aminotransferase (10%)."
         )
         assert [table.open for table in shown] == [False, False, False]
+
+
+@pytest.mark.parametrize(("group", "found"), [("225Ac", True), ("177Lu+225Ac", True), ("177Lu", False)])
+def test_alpha_particles_are_described_where_the_cohort_was_given_them(tables, study, group, found):
+    given = [{"item": "activity_per_cycle_gbq", "group_by": "radionuclide", "group": group}]
+    assert has_alpha(tables(treatment_delivery=given)) is found
+    more = "radionuclides_alpha" if found else ""
+    assert any("Alpha" in text for text in describe_methods("radionuclides", study, more)) is found

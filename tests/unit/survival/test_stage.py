@@ -6,7 +6,8 @@ import pytest
 from lifelines.datasets import load_lung
 
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.survival.curves import choose_ticks
+from prrt_outcomes.survival.curves import choose_ticks, compare_incidences
+from prrt_outcomes.survival.endpoint_rows import EndpointRows
 from prrt_outcomes.survival.stage import run
 from prrt_outcomes.tables.frames import conform_table, empty_table
 from prrt_outcomes.units import DAYS_PER_MONTH
@@ -262,6 +263,17 @@ def test_both_causes_of_a_competing_endpoint_are_described():
     assert set(out["fine_gray"]["term"]) == {"sex", "age_years"}
 
 
+def test_grays_test_leaves_out_groups_of_fewer_than_five_events():
+    frame = pd.DataFrame({"group": pd.Categorical(["a"] * 30 + ["b"] * 30 + ["c"] * 6)})
+    event = np.array(([1, 2, 0] * 20) + [1, 2, 2, 1, 1, 0])
+    rows = EndpointRows("ttp", np.arange(1.0, 67.0), event, None, frame)
+    test = compare_incidences(rows, frame["group"])
+    assert (test.status, test.degrees_of_freedom) == ("ok", 1)
+    part = rows.select((frame["group"] != "b").to_numpy())
+    alone = compare_incidences(part, part.frame["group"].cat.remove_unused_categories())
+    assert (alone.status, np.isnan(alone.p_value)) == ("few_events", True)
+
+
 def test_the_hazard_ratio_by_period_stands_beside_the_single_one(lung):
     periods = lung["hazard_ratio_periods"]
     assert periods[["level", "start_months"]].to_numpy().tolist() == [["female", 0.0], ["female", 12.0]]
@@ -319,7 +331,6 @@ def test_imputation_stands_beside_the_complete_cases():
 def test_late_entry_is_imputed_from_the_hazard_lived_through():
     """A death among two at risk, then another: the late patient lived through the second only."""
     from prrt_outcomes.statistics.imputation import compute_cumulative_hazard
-    from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
     entry = np.array([0.0, 0.0, 3.0])
     rows = EndpointRows("os", np.array([2.0, 5.0, 6.0]), np.array([1, 1, 0]), entry, pd.DataFrame())

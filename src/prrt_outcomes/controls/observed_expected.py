@@ -53,7 +53,7 @@ class ReferenceCurve:
 def derive_reference_curves(control: PublishedControl) -> list[ReferenceCurve]:
     """Reference curves of a published arm, the fullest first.
 
-    With milestones, the piecewise exponential through median and milestones; the constant hazard through the median alone
+    With milestones, the piecewise exponential through median and milestones; a constant hazard through the median
     stands beside it. Each ends at its last published point.
     """
     points = [(m.months, m.survival, m.low, m.high) for m in control.milestones]

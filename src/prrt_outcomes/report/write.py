@@ -22,7 +22,7 @@ from prrt_outcomes.report.headline import build_headline, describe_limits
 from prrt_outcomes.report.methods import describe_methods
 from prrt_outcomes.report.patients_chapters import write_endpoints
 from prrt_outcomes.report.quality_of_life_chapter import write_quality_of_life
-from prrt_outcomes.report.radionuclides_chapter import write_radionuclides
+from prrt_outcomes.report.radionuclides_chapter import has_alpha, write_radionuclides
 from prrt_outcomes.report.response_chapters import write_responders, write_response
 from prrt_outcomes.report.safety_chapter import write_safety
 from prrt_outcomes.report.summary_tables import PUBLICATION_TABLES, list_publication_tables

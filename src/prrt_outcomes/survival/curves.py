@@ -181,7 +181,7 @@ def summarise_competing_risks(
 
 
 def compare_incidences(rows: EndpointRows, group: pd.Series, cause: int = 1) -> GroupTest:
-    """Gray's test without groups of fewer than five patients or events of the cause; empty where fewer than two remain."""
+    """Gray's test without groups of fewer than five patients or events; empty where fewer than two remain."""
     small = grouping.find_small(group, rows.event == cause)
     kept = ~group.isin(list(small)).to_numpy()
     if group[kept].nunique() < 2:

@@ -43,7 +43,7 @@ def width(row):
 
 def test_published_arm_with_milestones_has_two_reference_curves():
     both = derive_reference_curves(make_arm(milestones=[{"months": 20, "survival": 0.108}]))
-    assert [curve.assumption.split()[0] for curve in both] == ["piecewise", "exponential"]
+    assert [curve.assumption.split()[0] for curve in both] == ["piecewise", "constant"]
     assert [curve.end for curve in both] == [20, 8.4]
     assert both[0].curve.compute_survival([8.4, 20]).round(6).tolist() == [0.5, 0.108]
     assert both[1].curve.compute_survival(8.4) == pytest.approx(0.5)

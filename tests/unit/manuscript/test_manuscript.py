@@ -151,7 +151,7 @@ def test_a_source_is_cited_where_it_is_named_and_numbered_in_the_order_of_the_te
 
 
 def test_a_library_arm_is_cited_in_full_where_its_reference_is_known():
-    sources = Bibliography()
+    sources = citations.Bibliography()
     sources.cite_control("a", "Strosberg 2017 NEJM 376:125")
     sources.cite_control("b", "Someone 2001")
     assert sources["netter1"]["page"] == "125-135"

@@ -120,6 +120,6 @@ def measure_columns(table: PageTable) -> list[float]:
         )
         long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
         whole = min(max(lengths), 26 if column.numeric else 20) + 2.5
-        most = 26 if len(table.columns) < 10 else 12  # of many columns long headings are parted
-        weights.append(max(min(1.1 * max(map(len, words)), most) + 2.5, whole, long))
+        most = 34 if len(table.columns) < 10 else 12  # of many columns long headings are parted
+        weights.append(max(min(1.25 * max(map(len, words)), most) + 2.5, whole, long))
     return [round(100 * weight / sum(weights), 1) for weight in weights]

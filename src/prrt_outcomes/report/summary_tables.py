@@ -8,6 +8,7 @@ import pandas as pd
 from prrt_outcomes.cohort.grouping import leave_out_few
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
+from prrt_outcomes.quality_of_life.scores import choose_scales
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.content import Column, PageTable, as_text
 from prrt_outcomes.report.controls_chapter import describe_method, find_verdict, show_estimate
@@ -110,11 +111,12 @@ def _tabulate_baseline(tables: Tables, study) -> list[PageTable]:
     }
     if found:
         a, b = (name_code(first, str(apart[side].iloc[0])) for side in ("group", "reference"))
-        note = (
-            f"{shown.note} Standardised difference: {a} against {b}, all levels of a characteristic together."
-        )
+        note = f"{shown.note} Standardised difference: all levels of a characteristic together."
+        titled = replace(shown.columns[-1], title=f"Standardised difference, {a} against {b}")
         lines = [r._replace(cells=[*r.cells[:-1], found.get(r.name, "")]) for r in shown.rows]
-        return [replace(shown, rows=tuple(lines), note=note, also=("baseline_differences",))]
+        columns = (*shown.columns[:-1], titled)
+        also = ("baseline_differences",)
+        return [replace(shown, columns=columns, rows=tuple(lines), note=note, also=also)]
     return [
         replace(
             shown, columns=shown.columns[:-1], rows=tuple(r._replace(cells=r.cells[:-1]) for r in shown.rows)
@@ -329,6 +331,22 @@ def _tabulate_controls(tables: Tables, study) -> list[PageTable]:
     return [col.show_table("controls_in_short", pd.DataFrame(found), level, words)]
 
 
+def _tabulate_scales(name: str, month: str, **keys: str) -> Callable[[Tables, object], list[PageTable]]:
+    """Table of the scales of the sentences: whole cohort and first grouping, at the study's first two milestones."""
+
+    def tabulate(tables: Tables, study) -> list[PageTable]:
+        rows = _pick_groups(tables[name], _first_group(study), **keys)
+        scales = choose_scales(rows["scale"], study.questionnaires)
+        rows = rows[rows["scale"].isin(scales)]
+        first = rows[rows[month].isin(sorted(study.analysis.milestones_months)[:2])]
+        level = numbers.format_level(study.analysis.confidence.level)
+        note = "Other scales, groups and months are in the file."
+        rows = first if len(first) else rows
+        return [col.show_table(name, rows, level, note=note)] if len(rows) else []
+
+    return tabulate
+
+
 def _tabulate_lesions(tables: Tables, study) -> list[PageTable]:
     """Mean change of target lesions by radionuclide and size class."""
     rows = tables["lesion_change"]
@@ -353,6 +371,10 @@ PUBLICATION_TABLES: dict[str, Callable[[Tables, object], list[PageTable]]] = {
     "controls": _tabulate_controls,
     "adverse_events": _tabulate_events,
     "laboratory_shift": _tabulate_shifts,
+    "deterioration": _tabulate_scales(
+        "deterioration", "time_months", death="competing", definition="definitive"
+    ),
+    "questionnaire_change": _tabulate_scales("questionnaire_change", "planned_months"),
 }
 """By their name in `report_tables`."""
 

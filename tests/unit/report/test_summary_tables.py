@@ -69,7 +69,7 @@ def test_baseline_stands_under_headings_with_what_is_unknown_and_the_difference_
         "sex.male": ["Male", *["5 (50%)"] * 3, ""],
         "sex.unknown": ["Unknown", *["1 (10%)"] * 3, ""],
     }
-    assert "new against old" in table.note
+    assert table.columns[-1].title == "Standardised difference, new against old"
     assert table.sources == ("baseline", "baseline_differences")
 
 
@@ -245,6 +245,27 @@ def test_classes_of_the_best_response_add_up_to_all_patients(tables):
     (table,) = list_publication_tables("response", tables(response_rates=rows), study)
     shown = {name.partition(".")[2]: cells[1] for name, cells in read(table).items() if "." in name}
     assert sum(int(words.split()[0]) for c, words in shown.items() if c != "objective") == 10
+
+
+def test_deterioration_is_shown_of_the_scales_of_sentences_at_the_first_milestones(tables):
+    row = {
+        "instrument": "q",
+        "n": 9,
+        "events": 3,
+        "probability": 0.3,
+        "status": "ok",
+        "group_by": "all",
+        "group": "all",
+    }
+    rows = [
+        row | {"scale": scale, "definition": definition, "death": "competing", "time_months": month}
+        for scale in ("Fatigue", "Pain")
+        for definition in ("first", "definitive")
+        for month in (12.0, 24.0, 60.0)
+    ]
+    study = make_study(analysis={"group_by": ["arm"], "milestones_months": [12, 24, 60]})
+    (table,) = list_publication_tables("deterioration", tables(deterioration=rows), study)
+    assert [[row.cells[0], row.cells[4]] for row in table.rows] == [["Fatigue", "12"], ["Fatigue", "24"]]
 
 
 def test_laboratory_grades_and_delivery(tables):

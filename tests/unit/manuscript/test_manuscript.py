@@ -170,7 +170,7 @@ def test_names_are_those_of_tables_of_results():
 def test_a_number_has_a_name_and_a_place(results):
     found = names.list_numbers("km", ReportTables(results))
     assert found["km.pfs.all.median"].text == "28.9"
-    assert found["km.pfs.all.ci"].text == "20.5\u201333.2"
+    assert found["km.pfs.all.ci"].text == "20.5\u201333.3"
     assert (
         found["km.pfs.all.median"].place
         == "tables/km_summary.csv: endpoint = pfs, group_by = all, group = all"
@@ -265,7 +265,7 @@ def test_a_template_is_filled_and_every_unknown_name_is_told(results, study, tmp
 
     write_manuscript(results, study, write_template("Median {{ km.pfs.all.median }} ({{km.pfs.all.ci}})"))
     filled = docx.Document(str(results / "manuscript" / "own.docx"))
-    assert filled.paragraphs[0].text == "Median 28.9 (20.5\u201333.2)"
+    assert filled.paragraphs[0].text == "Median 28.9 (20.5\u201333.3)"
     with pytest.raises(InputError) as refused:
         write_manuscript(results, study, write_template("{{ km.pfs.all.mediann }} {{ coxx.pfs }}"))
     told = [(p.column, p.expected) for p in refused.value.problems]

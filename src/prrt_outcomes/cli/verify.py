@@ -31,6 +31,9 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.study is None and not noted.is_file():
         raise UsageError(f"{results} does not say where its study is: name it with --study")
     place = arguments.study or (results / json.loads(noted.read_text(encoding="utf-8"))).resolve()
+    if arguments.study is None and not place.exists():
+        words = "the study of {} is not where it was when the run was made, {}: name it with --study"
+        raise UsageError(words.format(results, place))
     study_file = find_study_file(place)
     with TemporaryDirectory() as temporary:
         again, progress = Path(temporary).resolve() / "results", Progress()

@@ -10,7 +10,7 @@ from prrt_outcomes.tables.frames import put_columns
 from prrt_outcomes.tables.schema import load_schema
 
 Tables = dict[str, pd.DataFrame]
-# Columns of follow_up that are of one finding: the day that says when it was made, and what was found.
+# Columns of follow_up that are of one finding; it was made after a day where one of its dates is after it.
 FINDINGS = {
     "last_contact_date": ("last_contact_date", "vital_status", "death_date", "death_cause"),
     "progression_date": ("progression_date", "progression_basis"),
@@ -65,7 +65,10 @@ def _correct(name: str, old: pd.DataFrame, new: pd.DataFrame, horizon: pd.Series
     tied = {column: _with_precision((column,), new) for column in dated if column not in key}
     if name == "follow_up":
         tied = {column: _with_precision(found, new) for column, found in FINDINGS.items()}
-    later = {column: known & days[column].gt(end) for column in tied}
+    later = {
+        first: known & pd.concat([days[c].gt(end) for c in found if c in days], axis=1).any(axis=1)
+        for first, found in tied.items()
+    }
     if name == "reported_outcomes":
         tied, later = {"time": ("time", "event")}, {"time": known & new["time"].gt(before["time"])}
     changed = {c: _restore(new[c], before[c], later[first]) for first, found in tied.items() for c in found}

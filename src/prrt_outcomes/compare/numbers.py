@@ -55,7 +55,7 @@ def attribute_differences(values: Sequence[pd.DataFrame], causes: Sequence[str])
     """Old and new value of each number, and what each cause adds to the difference.
 
     values : `list_values` of the old run, after each step, and of the new run: one more than `causes`
-    causes : of each step, in order; one may stand twice
+    causes : of each step, in order; one may stand twice; none where only the two runs are given
     Returns columns of `PLACE`, old, new, difference, one column a cause of `CAUSES` and status: `ok`: the causes
     add up to the difference; `new`, `gone`: only one run has an estimate; `not_estimable`: a step has none, so that
     nothing is attributed; `without`: neither run has one.
@@ -89,12 +89,12 @@ def count_movers(numbers: pd.DataFrame, changes: pd.DataFrame, *groups: pd.DataF
         c for c in dict.fromkeys(numbers["group_by"]) if all(c in frame for frame in groups) and c != ALL
     ]
     members = [
-        pd.DataFrame({"patient_id": frame["patient_id"], "group_by": c, "group": frame[c].astype("string")})
+        pd.DataFrame({"patient_id": frame["patient_id"], "group_by": c, "group": _spell_group(frame[c])})
         for frame in groups
         for c in columns
     ]
     everyone = changes[["patient_id"]].assign(group_by=ALL, group=ALL)
-    member = pd.concat([*members, everyone], ignore_index=True).fillna({"group": "unknown"}).drop_duplicates()
+    member = pd.concat([f for f in (everyone, *members) if len(f)] or [everyone]).drop_duplicates()
     scopes = numbers["scope"].unique()
     every = changes[changes["scope"].eq(ALL)]
     moved = pd.concat([changes, *(every.assign(scope=scope) for scope in scopes)])[["patient_id", "scope"]]
@@ -103,3 +103,7 @@ def count_movers(numbers: pd.DataFrame, changes: pd.DataFrame, *groups: pd.DataF
     place = ["scope", "group_by", "group"]
     n = numbers[place].merge(found.reset_index(), on=place, how="left")["n"].fillna(0).astype("Int64")
     return n.where(numbers["group_by"].isin([*columns, ALL]).to_numpy())
+
+
+def _spell_group(values: pd.Series) -> pd.Series:
+    return values.astype("string").fillna("unknown").astype(object)

@@ -132,8 +132,9 @@ def compare_runs(old: Run, new: Run, cores: int = 1) -> Comparison:
 def plan_scenarios(old: Run, new: Run, settings_differ: bool, code: str) -> list[tuple[str, Tables, Study]]:
     """Steps from the old run to the new: what each changes, and the tables and settings behind it.
 
-    The last one is the new run itself. A step that changes nothing is left out. Where a run was made by other code than
-    `code`, that of this program, its own numbers are computed by this program first, or last.
+    The last one is the new run itself. A step that changes nothing is left out; of two runs of the same data, settings
+    and code there is none. Where a run was made by other code than `code`, that of this program, its own numbers are
+    computed by this program first, or last.
     """
     common = old.patients.intersection(new.patients)
     before = {n: conform_table(n, t, new.study.extra_columns) for n, t in old.inputs.items()}
@@ -153,7 +154,7 @@ def plan_scenarios(old: Run, new: Run, settings_differ: bool, code: str) -> list
         plan.append(("longer_follow_up", followed, new.study))
     if len(common) < len(new.patients):
         plan.append(("new_patients", new.inputs, new.study))
-    if new.provenance["code"] != code or not plan:
+    if new.provenance["code"] != code:
         plan.append(("changed_code", new.inputs, new.study))
     return plan
 

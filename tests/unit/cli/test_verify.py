@@ -69,7 +69,7 @@ def test_equal_files_are_status_0(results, monkeypatch, capsys):
         ({"figures/survival/km.svg": "<svg />"}, "figures/survival/km.svg: other bytes"),
         ({"tables/new.csv": "a\n"}, "tables/new.csv: only in the new run"),
     ],
-    ids=["cell", "column", "row", "figure", "file"],
+    ids=["cell", "row", "figure", "file"],
 )
 def test_what_differs_is_named_with_its_first_cell(results, monkeypatch, capsys, files, line):
     code, said, _ = check(results, monkeypatch, capsys, files=FILES | files)
@@ -106,7 +106,9 @@ def test_what_changed_since_the_run_is_said_first(results, monkeypatch, capsys):
 def test_a_study_that_moved_is_named_by_the_user(results, monkeypatch, capsys, tmp_path):
     moved = Path(shutil.move(results.parent / "study", tmp_path / "elsewhere"))
     assert main(["verify", str(results)]) == 2
-    assert "no study file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is not where it was when the run was made" in said
+    assert "name it with --study" in said
     code, _, command = check(results, monkeypatch, capsys, "--study", str(moved))
     assert (code, command) == (0, f"study={moved / 'study.yaml'}")
     (results / provenance.STUDY_PLACE).unlink()

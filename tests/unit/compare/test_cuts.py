@@ -70,6 +70,15 @@ def test_a_death_after_the_last_contact_is_follow_up_and_a_corrected_one_is_not(
     assert found["progression_date_precision"].tolist()[0] == "day"
 
 
+def test_a_death_after_the_last_contact_is_follow_up_though_no_contact_was_added():
+    old = build([(name, "2020-10-01", "alive", None, None) for name in "AB"])
+    found = [("A", "dead", "2020-11-15"), ("B", "dead", "2020-09-15")]
+    new = build([(name, "2020-10-01", status, death, None) for name, status, death in found])
+    found = cut(old, new)["follow_up"]
+    assert found["vital_status"].tolist() == ["alive", "dead"]
+    assert found["death_date"].fillna("").tolist() == ["", "2020-09-15"]
+
+
 def test_ends_and_reported_times_that_go_further_are_follow_up():
     follow_up = [("A", "2020-10-01", "alive", None, None)]
     old = build(follow_up, therapies=[("A", "2020-02", None)], outcomes=[("A", 100.0, 0)])

@@ -28,6 +28,12 @@ def test_each_step_adds_what_it_changes_and_they_add_up():
     assert row["status"] == "ok"
 
 
+def test_two_runs_without_a_step_between_them_have_no_cause():
+    row = attribute([values(median=20.0), values(median=20.0)]).loc["km.pfs.all.median"]
+    assert (row["difference"], row["status"]) == (0.0, "ok")
+    assert row[list(CAUSES)].eq(0).all()
+
+
 def test_code_at_both_ends_is_one_cause():
     chain = [values(n=1.0), values(n=2.0), values(n=7.0), values(n=5.0)]
     row = attribute(chain, "changed_code", "new_patients", "changed_code").iloc[0]
@@ -68,6 +74,16 @@ def test_patients_count_in_their_scope_and_group_before_or_after():
     new = pd.DataFrame({"patient_id": ["A", "B", "C"], "sex": ["female", "male", "female"]})
     found = count_movers(numbers, changes, old, new)
     assert found.fillna(-1).tolist() == [2, 2, 2, 1, -1, 3]
+
+
+def test_without_a_change_no_patient_enters_a_number():
+    numbers = pd.DataFrame(
+        [("pfs", "all", "all"), ("pfs", "sex", "unknown")], columns=["scope", "group_by", "group"]
+    )
+    changes = pd.DataFrame({"patient_id": [], "scope": []}, dtype=object)
+    group = pd.DataFrame({"patient_id": ["A"], "sex": pd.Series([None], dtype="category")})
+    assert count_movers(numbers, changes, group, group).tolist() == [0, 0]
+    assert count_movers(numbers, changes, group.head(0), group.head(0)).tolist() == [0, 0]
 
 
 def test_the_names_are_those_of_templates_and_rows_are_chosen():

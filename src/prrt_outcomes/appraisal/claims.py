@@ -1,6 +1,8 @@
 """Published figures held against the cohort: responses, medians, incidences and slopes of kidney function."""
 
 import math
+from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -61,6 +63,7 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     response group count from the first cycle, so they carry guarantee time, and say so.
     """
     people = tables["analysis_set"]
+    neoplasms = cache(lambda: derive_neoplasm_rows(derive_observation(tables, study), people, study))
     rows = []
     for claim in study.claims:
         members = people
@@ -70,7 +73,7 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
         if claim.quantity in SLOPES:
             found = _observe_slope(tables["egfr_slope"], claim)
         elif claim.months is not None:
-            found = _observe_incidence(tables, members, claim, study)
+            found = _observe_incidence(neoplasms(), members, claim, study)
         elif claim.quantity in RESPONSES:
             found = _observe_share(members, claim, study)
         else:
@@ -104,10 +107,10 @@ def _observe_slope(slopes: pd.DataFrame, claim: Claim) -> dict:
     return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))
 
 
-def _observe_incidence(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:
-    dates = derive_observation(tables, study)
-    kind = claim.quantity.removesuffix("_incidence")
-    rows = derive_neoplasm_rows(dates, tables["analysis_set"], study).get(kind)
+def _observe_incidence(
+    neoplasms: Mapping[str, EndpointRows], members: pd.DataFrame, claim: Claim, study: Study
+) -> dict:
+    rows = neoplasms.get(claim.quantity.removesuffix("_incidence"))
     inside = np.zeros(1) if rows is None else rows.frame["patient_id"].isin(members["patient_id"]).to_numpy()
     if rows is None or not inside.any():
         return _observe_nothing("no patient has a time")

@@ -1,6 +1,7 @@
 """The numbers of one scenario: the stages that make them, without what only figures and further tables need."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 
@@ -27,24 +28,30 @@ from prrt_outcomes.tables.frames import conform_table, empty_table, stack_tables
 from prrt_outcomes.treatment import stage as treatment
 
 Tables = dict[str, pd.DataFrame]
-STAGES = (treatment, response, endpoints)
 
 
 def compute_headline(tables: Mapping[str, pd.DataFrame], study: Study) -> Tables:
     """Tables of decisions and of the numbers that `headline.yaml` lists, as a run makes them.
 
-    Intervals that a bootstrap gives, and models of imputed covariates, are left out: no number compared is one.
+    Intervals that a bootstrap gives, variants of endpoints, models of response, penalised ones and those of imputed
+    covariates are left out: no number compared is one.
     """
-    analysis = study.analysis
-    bootstrap = analysis.bootstrap.model_copy(update={"replicates": 0})
-    update = {"bootstrap": bootstrap, "multiple_imputation_sets": 0}
-    study = study.model_copy(update={"analysis": analysis.model_copy(update=update)})
+    bootstrap = study.analysis.bootstrap.model_copy(update={"replicates": 0})
+    study = _change_analysis(study, bootstrap=bootstrap, multiple_imputation_sets=0)
     made: Tables = dict(tables)
-    for stage in STAGES:
-        found = stage.run({name: made[name] for name in stage.INPUTS}, study)
+    for stage, run in (
+        (treatment, treatment.run),
+        (response, lambda given, study: response.run(given, _change_analysis(study, covariates=()))),
+        (endpoints, partial(endpoints.run, variants=False)),
+    ):
+        found = run({name: made[name] for name in stage.INPUTS}, study)
         made |= {name: conform_table(name, found[name], study.extra_columns) for name in stage.OUTPUTS}
     own = _survive(made, fix_references(study, made["analysis_set"])) | _compare_controls(made, study)
     return made | own | _count_harms(made, study)
+
+
+def _change_analysis(study: Study, **update: object) -> Study:
+    return study.model_copy(update={"analysis": study.analysis.model_copy(update=update)})
 
 
 def _survive(made: Tables, study: Study) -> Tables:
@@ -58,7 +65,7 @@ def _survive(made: Tables, study: Study) -> Tables:
         rows = select_endpoint_rows(made["endpoints"], made["analysis_set"], definition.name)
         if rows is None:
             continue
-        for name, table in summarise_main(rows, study.analysis):
+        for name, table in summarise_main(rows, study.analysis, only_ratios=True):
             if name in parts and table is not None:
                 parts[name].append(table.assign(endpoint=definition.name))
         if scans and definition.origin in ORIGINS_BEFORE_RESPONSE:

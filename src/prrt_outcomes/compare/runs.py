@@ -211,7 +211,7 @@ def _join_patients(
     for change, (one, other, cause) in sides.items():
         ids = one.patients.difference(other.patients)
         whole.append(pd.DataFrame({"patient_id": ids, "cause": cause, "change": change, "scope": ALL}))
-    came = pd.concat(whole, ignore_index=True).reindex(columns=changes.CHANGES).fillna("")
+    came = pd.concat(whole, ignore_index=True).reindex(columns=changes.CHANGES).fillna("").astype(object)
     empty = came.head(0)
     inputs, decisions = (pd.concat([empty, *parts], ignore_index=True) for parts in (given, decided))
     inputs, decisions = (f[~f["patient_id"].isin(came["patient_id"])] for f in (inputs, decisions))

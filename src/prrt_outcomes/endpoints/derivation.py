@@ -216,25 +216,30 @@ class Derived:
     definitions: list[tuple[EndpointDefinition, str]]
 
 
-def derive_study_dates(tables: dict[str, pd.DataFrame], study: Study) -> DatesByRule:
+def derive_study_dates(
+    tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True
+) -> DatesByRule:
     """The dates of patients, by what an endpoint does with the data cut-off and by the rule of partial dates."""
     primary, rule = study.endpoints[0], study.partial_dates
     wanted: list[tuple[str, str]] = [(definition.data_cutoff, rule) for definition in study.endpoints]
-    wanted += [(primary.data_cutoff, used) for _, _, used in list_variants(primary, study, primary=True)]
+    if variants:
+        wanted += [(primary.data_cutoff, used) for _, _, used in list_variants(primary, study, primary=True)]
     return {
         (cutoff, rule): derive_patient_dates(tables, study, data_cutoff=cutoff, rule=rule)
         for cutoff, rule in dict.fromkeys(wanted)
     }
 
 
-def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates: DatesByRule) -> Derived:
-    """Derive all endpoints and variants; patients whose time cannot be derived take the reported one.
+def derive_study_endpoints(
+    tables: dict[str, pd.DataFrame], study: Study, dates: DatesByRule, *, variants: bool = True
+) -> Derived:
+    """Derive all endpoints and, if wanted, variants; patients whose time cannot be derived take the reported one.
 
     `tables`: `reported_outcomes` among them; `study`: endpoints, partial dates and what `derive_endpoint` reads.
     Raises InputError with the contradicting dates of all endpoints, each once.
     """
     rule = study.partial_dates
-    endpoints, variants, differences = [], [], []
+    endpoints, varied, differences = [], [], []
     problems: list[Problem] = []
     definitions: list[tuple[EndpointDefinition, str]] = [(d, "") for d in study.endpoints]
     for number, definition in enumerate(study.endpoints):
@@ -256,11 +261,11 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
             rows = rows.assign(exclusion=rows["exclusion"].replace("no_first_cycle", "not_reported"))
         endpoints.append(rows)
         differences.append(differ)
-        if not (derived["exclusion"] == "").any():
+        if not variants or not (derived["exclusion"] == "").any():
             continue
         for name, changed, used in list_variants(definition, study, primary=number == 0):
             other = derive_endpoint(dates[changed.data_cutoff, used], changed, study)
-            variants.append(other[other["exclusion"] == ""].assign(variant=name))
+            varied.append(other[other["exclusion"] == ""].assign(variant=name))
             definitions.append((changed, name))
     if problems:
         raise InputError(problems)
@@ -270,7 +275,7 @@ def derive_study_endpoints(tables: dict[str, pd.DataFrame], study: Study, dates:
     words = excluded["exclusion"].map(EXCLUSION_REASONS)
     return Derived(
         endpoints=rows[rows["exclusion"] == ""].drop(columns="exclusion"),
-        variants=stack_frames([empty, *variants]).drop(columns="exclusion"),
+        variants=stack_frames([empty, *varied]).drop(columns="exclusion"),
         exclusions=excluded.rename(columns={"exclusion": "reason"}).assign(description=words),
         differences=stack_frames(differences),
         definitions=definitions,

@@ -38,8 +38,8 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
-    """Derive every endpoint of the study, its variants and the analysis set.
+def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True) -> dict[str, pd.DataFrame]:
+    """Derive every endpoint of the study, its variants where they are wanted, and the analysis set.
 
     `study`: endpoints, data cut-off, partial dates, scan interval, therapies, response settings.
     Returns the tables of `OUTPUTS`, `attrition` and `stages`.
@@ -47,8 +47,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     tables lack.
     """
     check_columns(tables, study.endpoints)
-    dates = derive_study_dates(tables, study)
-    derived = derive_study_endpoints(tables, study, dates)
+    dates = derive_study_dates(tables, study, variants=variants)
+    derived = derive_study_endpoints(tables, study, dates, variants=variants)
     rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
     course = derive_course(known, tables["treatment_periods"], study)

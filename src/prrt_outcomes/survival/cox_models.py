@@ -44,9 +44,9 @@ def format_ratio(row: pd.Series) -> dict:
 
 
 def summarise_cox_models(
-    rows: EndpointRows, settings: AnalysisSettings
+    rows: EndpointRows, settings: AnalysisSettings, *, only_ratios: bool = False
 ) -> Iterator[tuple[str, pd.DataFrame | None]]:
-    """Fit the models of one endpoint.
+    """Fit the models of one endpoint; `only_ratios`: without diagnostics and penalised fits.
 
     `rows`: patients of one endpoint; competing events are censored (cause-specific hazards); `settings`:
     covariates, group_by (univariable too), strata, reference, confidence.level.
@@ -78,6 +78,8 @@ def summarise_cox_models(
             coefficients[column] = [getattr(tests.get(term), value, np.nan) for term in coefficients["term"]]
         coefficients["term_df"] = coefficients["term_df"].replace(0, np.nan)
         yield "cox", coefficients
+        if only_ratios:
+            continue
         yield "cox_diagnostics", _tabulate_diagnostics(fit, model)
         is_whole = len(comparable.columns) == len(covariates.columns)
         yield "cox_fit", _tabulate_fit(fit, label, fit.status if is_whole else "not_estimable")

@@ -60,7 +60,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
 
 
 def summarise_main(
-    rows: EndpointRows, settings: AnalysisSettings
+    rows: EndpointRows, settings: AnalysisSettings, *, only_ratios: bool = False
 ) -> Iterator[tuple[str, pd.DataFrame | None]]:
     """Parts of the tables of curves and of Cox models of one endpoint, but for the column endpoint."""
     groupings = [name for name in settings.group_by if name in rows.frame.columns]
@@ -70,7 +70,7 @@ def summarise_main(
         yield from (
             (name, t) for name, t in summarise_curves(rows, "centre_id", settings) if name == "km_summary"
         )
-    yield from summarise_cox_models(rows, settings)
+    yield from summarise_cox_models(rows, settings, only_ratios=only_ratios)
 
 
 def _summarise_endpoint(

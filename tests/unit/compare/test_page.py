@@ -78,7 +78,7 @@ def test_differences_have_their_sign_and_their_cause(page):
     assert cells[:6] == [
         "Progression-free survival, median (months)",
         "28.0",
-        "27.2",
+        "27.3",
         "\u22120.8",
         "\u22121.5",
         "+0.8",

@@ -263,7 +263,6 @@ WARNED: tuple[tuple[str, Callable[[int], tuple[tuple[Path_, Any], ...]]], ...] =
     ("a criterion without values", lambda n: (
         _source("labs", exclude={"analyte": ["chromogranin_a"]}),
         (("response", "criteria"), ["recist_1_1", "chromogranin_a"]), (("endpoints",), ["pfs", "os"]))),
-    ("a setting without effect", lambda n: ((("disclosure",), {"minimum_count": n}),)),
     ("letters that are not drawn", lambda n: ((TITLED[n % 3], chr(0x4E00 + n) * 3),)),
     ("a curve that nothing uses", lambda n: (
         (("controls", 2), {"id": f"o{n}", "kind": "library", "arm": "netter1_octreotide"}),)),

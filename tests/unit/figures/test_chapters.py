@@ -118,6 +118,7 @@ def test_each_model_has_a_forest_and_the_multivariable_one_leads():
     row = {"endpoint": "pfs", "term": "age_years", "level": None, "reference": None, "n": 9, "events": 5}
     row |= {
         "n_reference": np.nan,
+        "events_reference": np.nan,
         "n_model": 9,
         "events_model": 5,
         "hazard_ratio": 1.1,

@@ -22,7 +22,7 @@ def test_history_names_the_primary_comparison_and_the_doubt(study, tables, plain
     text = [plain(p) for p in paragraphs]
     first, second = (f"Published arm (Progression-free survival) {i}" for i in (1, 2))
     assert text[0].startswith(
-        f"{first} (exploratory): observed over expected 0.50 (published curve with its uncertainty; 95% CI 0.25"
+        f"{first} (exploratory): observed over expected 0.50 (published arm with its uncertainty; 95% CI 0.25"
     )
     assert text[1].startswith(f"{second} (primary comparison): observed over expected 0.25")
     tile = build_headline(given, study)[0]

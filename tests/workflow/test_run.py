@@ -27,6 +27,7 @@ CHAPTERS = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
 )
 RULES = {*STAGES, *(f"figures_{chapter}" for chapter in CHAPTERS), "accounts", "report"}
 

@@ -213,6 +213,9 @@ def _join_patients(
         whole.append(pd.DataFrame({"patient_id": ids, "cause": cause, "change": change, "scope": ALL}))
     came = pd.concat(whole, ignore_index=True).reindex(columns=changes.CHANGES).fillna("").astype(object)
     empty = came.head(0)
-    inputs, decisions = (pd.concat([empty, *parts], ignore_index=True) for parts in (given, decided))
+    inputs, decisions = (
+        pd.concat([part.astype(object) for part in parts if len(part)] or [empty], ignore_index=True)
+        for parts in (given, decided)
+    )
     inputs, decisions = (f[~f["patient_id"].isin(came["patient_id"])] for f in (inputs, decisions))
     return changes.join_changes(inputs, decisions, came)

@@ -157,7 +157,8 @@ def compare():
     cox = pd.DataFrame(
         {"model": ["univariable"], "term": ["sex"], "level": ["male"], "reference": ["female"],
          "hazard_ratio": [0.543], "hazard_ratio_low": [0.402], "hazard_ratio_high": [0.734],
-         "p_value": [0.0004], "status": ["ok"], "n": [90], "events": [60], "n_reference": [80], "events_reference": [50]}
+         "p_value": [0.0004], "status": ["ok"],
+         "n": [90], "events": [60], "n_reference": [80], "events_reference": [50]}
     )  # fmt: skip
     return tests, cox
 

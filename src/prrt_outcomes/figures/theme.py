@@ -88,7 +88,7 @@ def figure_style(study) -> FigureStyle:
     preset = STYLES[own.style]
     width_mm = preset["widths_mm"].get(own.width, own.width)
     if own.style == "slides":
-        sizes: tuple = (13.0, 11.5, preset["line"], width_mm / 25.4, 0.25)
+        sizes: tuple[float, float, float, float, float] = (13.0, 11.5, preset["line"], width_mm / 25.4, 0.25)
     elif width_mm < 130:
         sizes = (7.0, 6.0, preset["line"] * 0.85, width_mm / 25.4, 0.135)
     else:

@@ -126,7 +126,7 @@ def _declare(step: str, code: Code) -> tuple[tuple[str, ...], tuple[str, ...], s
         sections, fingerprint = FIGURE_SETTINGS, fingerprint_step(code, "figures.chapters")
     else:
         module = f"prrt_outcomes.{step}.stage"
-        tables, sections = (read_declaration(module, name) for name in ("INPUTS", "SETTINGS"))
+        tables, sections = (read_declaration(module, name) for name in ("INPUTS", "SETTINGS"))  # type: ignore[assignment]
         names = ("input", "RESULTS") if step == "cohort" else ("", "OUTPUTS")
         written = (*(list_tables(names[0]) if names[0] else ()), *read_declaration(module, names[1]))
         fingerprint = fingerprint_step(code, f"{step}.stage", tables=(*tables, *written))

@@ -101,10 +101,10 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
 def _observe_slope(slopes: pd.DataFrame, claim: Claim) -> dict:
     by = "radionuclide" if claim.is_of_radionuclide else WHOLE
     row = pick_rows(slopes, analysis="mixed", phase="all", group_by=by, group=claim.group).squeeze()
-    if row.empty:
+    if row.empty:  # type: ignore[union-attr]
         return _observe_nothing("no patient of the group has values of eGFR")
-    numbers = row[["n", *SLOPES[claim.quantity], "status"]]
-    return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))
+    numbers = row[["n", *SLOPES[claim.quantity], "status"]]  # type: ignore[call-overload, index]
+    return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))  # type: ignore[call-overload, index]
 
 
 def _observe_incidence(

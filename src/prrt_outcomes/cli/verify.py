@@ -76,7 +76,7 @@ def _compare(old: Path, new: Path) -> str:
     if old.suffix == ".csv":
         one, other = (list(csv.reader(path.read_text("utf-8").splitlines(True))) for path in (old, new))
         names = max(one[:1] + other[:1], key=len, default=[])
-        for row, (before, now) in enumerate(zip_longest(one, other, fillvalue=[]), 1):
+        for row, (before, now) in enumerate(zip_longest(one, other, fillvalue=[]), 1):  # type: ignore[var-annotated]
             for column, x, y in zip_longest(names, before, now, fillvalue=""):
                 if x != y:
                     return f"row {row}, column {column}: {x}, in the new run {y}"

@@ -29,7 +29,7 @@ def list_row_changes(
     key = list(load_schema(name).key)
     both = [c for c in columns if c not in key and c in old and c in new]
     spelt = [
-        frame[[*key, *both]].apply(spell_categories).astype({c: _spell_type(frame[c]) for c in both})
+        frame[[*key, *both]].apply(spell_categories).astype({c: _spell_type(frame[c]) for c in both})  # type: ignore[misc]
         for frame in (old, new)
     ]
     merged = spelt[0].merge(spelt[1], on=key, how="outer", suffixes=("__old", "__new"), indicator="_side")
@@ -45,7 +45,7 @@ def list_row_changes(
     found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     others = [c for c in key if c != "patient_id"]
     labels = [f"{c}=" + _as_text(found[c]) for c in others]
-    row = labels[0].str.cat(labels[1:], sep="; ") if labels else pd.Series("", index=found.index)
+    row = labels[0].str.cat(labels[1:], sep="; ") if labels else pd.Series("", index=found.index)  # type: ignore[arg-type]
     if "patient_id" not in key:
         found["patient_id"] = ""
     own = found[scope].astype(str) if scope else name
@@ -56,8 +56,8 @@ def list_row_changes(
 
 def list_input_changes(old: Mapping[str, pd.DataFrame], new: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Changes of all input tables; a precision is part of its date."""
-    columns = {name: [c for c in table if not c.endswith("_precision")] for name, table in new.items()}
-    return _stack(list_row_changes(name, old[name], new[name], columns[name]) for name in new)
+    columns = {name: [c for c in table if not c.endswith("_precision")] for name, table in new.items()}  # type: ignore[attr-defined]
+    return _stack(list_row_changes(name, old[name], new[name], columns[name]) for name in new)  # type: ignore[arg-type]
 
 
 def list_decision_changes(

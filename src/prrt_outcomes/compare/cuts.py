@@ -29,9 +29,9 @@ def find_horizon(old: Mapping[str, pd.DataFrame], cutoff: date | None) -> pd.Ser
     """Day up to which the old data know each patient: of the living the last contact, of others the cut-off."""
     last = pd.Timestamp(cutoff) if cutoff is not None else pd.Timestamp.max
     contact = old["follow_up"].set_index("patient_id")
-    contact = contact["last_contact_date"].mask(contact["death_date"].notna())
-    known = contact if contact.dtype.kind == "M" else compute_date_range(contact)[1]
-    return known.reindex(old["patients"]["patient_id"].unique()).fillna(last)
+    contact = contact["last_contact_date"].mask(contact["death_date"].notna())  # type: ignore[assignment]
+    known = contact if contact.dtype.kind == "M" else compute_date_range(contact)[1]  # type: ignore[arg-type]
+    return known.reindex(old["patients"]["patient_id"].unique()).fillna(last)  # type: ignore[return-value]
 
 
 def correct_tables(

@@ -271,11 +271,11 @@ def derive_study_endpoints(
         raise InputError(problems)
     rows = stack_frames(endpoints)
     excluded = rows.loc[rows["exclusion"] != "", ["patient_id", "endpoint", "exclusion"]]
-    empty = rows.head(0).assign(variant="")
+    empty = rows.head(0).assign(variant="")  # type: ignore[assignment]
     words = excluded["exclusion"].map(EXCLUSION_REASONS)
     return Derived(
         endpoints=rows[rows["exclusion"] == ""].drop(columns="exclusion"),
-        variants=stack_frames([empty, *varied]).drop(columns="exclusion"),
+        variants=stack_frames([empty, *varied]).drop(columns="exclusion"),  # type: ignore[list-item]
         exclusions=excluded.rename(columns={"exclusion": "reason"}).assign(description=words),
         differences=stack_frames(differences),
         definitions=definitions,

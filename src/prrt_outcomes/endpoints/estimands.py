@@ -114,7 +114,7 @@ def summarise_estimands(
     `cutoff`: what all estimands share.
     """
     flags = {"n": 1, "events": rows["event"] == 1, "competing_events": rows["event"] == 2}
-    flagged = rows[["endpoint", "variant"]].assign(**flags, reported=rows["reason"].eq("reported"))
+    flagged = rows[["endpoint", "variant"]].assign(**flags, reported=rows["reason"].eq("reported"))  # type: ignore[arg-type]
     counts = flagged.groupby(["endpoint", "variant"]).sum()
     table = []
     for definition, variant in definitions:
@@ -130,7 +130,7 @@ def summarise_estimands(
             if found["reported"]:
                 words["sentence"] += WORDS["some_reported"].format(**found)
         own = {"endpoint": definition.name, "variant": variant, "title": definition.title}
-        own |= {"preset": definition.preset, "data_cutoff": cutoff} | words | rule
+        own |= {"preset": definition.preset, "data_cutoff": cutoff} | words | rule  # type: ignore[arg-type]
         table.append(own | {name: int(found[name]) for name in ("n", "events", "competing_events")})
     return pd.DataFrame(table)
 

@@ -126,7 +126,7 @@ def plot_control_forest(
     subtitle = (
         f"{BELOW}. Of each control the quoted estimate, and the extremes of all other methods and choices"
     )
-    return plot_forest(Forest(records, RATIO_AXIS, title, subtitle, SIZES, series=ESTIMATES), style)
+    return plot_forest(Forest(records, RATIO_AXIS, title, subtitle, SIZES, series=ESTIMATES), style)  # type: ignore[arg-type]
 
 
 def _record(name: str, row: dict, series: str) -> dict:
@@ -151,7 +151,8 @@ def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyl
     records = list_medians(medians, summary)
     marks = {"summary": "D"}
     return plot_forest(
-        Forest(records, MEDIAN_AXIS, title, subtitle, columns, series=SERIES, marks=marks), style
+        Forest(records, MEDIAN_AXIS, title, subtitle, columns, series=SERIES, marks=marks),
+        style,  # type: ignore[arg-type]
     )
 
 

@@ -318,11 +318,11 @@ def _text_widths(forest: Forest, style: FigureStyle) -> dict[str, float]:
     letter = EM * style.small / 72
     texts = pd.concat([list_texts(forest), _place_rows(forest, style).assign(column="names")])
     longest = texts.assign(n=[max(map(measure, t.split("\n"))) for t in texts["label"]])
-    longest = longest.groupby("column")["n"].max()
+    longest = longest.groupby("column")["n"].max()  # type: ignore[assignment]
     heads = _list_heads(forest, style)
     head = {c: max(map(measure, words.split("\n"))) for c, words in heads.items() if c != "axis"}
     wide = {c: (max(longest.get(c, 0), n) + 1) * letter for c, n in head.items()}
-    return wide | {"names": wide["names"] * (1.15 if any(r.get("heading") for r in forest.records) else 1.0)}
+    return wide | {"names": wide["names"] * (1.15 if any(r.get("heading") for r in forest.records) else 1.0)}  # type: ignore[return-value]
 
 
 def _axis_in(forest: Forest, style: FigureStyle) -> float:

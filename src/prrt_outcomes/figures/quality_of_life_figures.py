@@ -91,7 +91,7 @@ def plot_deterioration(
     ticks = [0.0]
     for month in sorted(visits):
         ticks += [month] if month - ticks[-1] >= max(visits) / MOST_TICKS else []
-    top = next(top for top in TOPS if top >= curves[["cumulative_incidence", "high"]].max(axis=None))
+    top = next(top for top in TOPS if top >= curves[["cumulative_incidence", "high"]].max(axis=None))  # type: ignore[operator]
     words = f"Definitive deterioration{by}", "Months from the first cycle", group_by
     at_risk = curves[curves["time_months"].isin(ticks)]
     return plot_cumulative_incidence(curves, at_risk, style, *words, top=top)

@@ -283,7 +283,7 @@ def describe_comparison(tests: pd.DataFrame, cox: pd.DataFrame, level: float) ->
         return words[:1].upper() + words[1:]
     found = own.iloc[0]
     label = f"{numbers.format_level(level)}\u00a0CI\u00a0"  # no line ends within
-    ratio = numbers.format_interval(*found[[*RATIO]], numbers.format_ratio, label=label)
+    ratio = numbers.format_interval(*found[[*RATIO]], numbers.format_ratio, label=label)  # type: ignore[call-arg]
     sides = " against ".join(
         terms.name_code(term, str(found[c]), inside=True) for c in ("level", "reference")
     )

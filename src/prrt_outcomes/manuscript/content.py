@@ -98,7 +98,7 @@ def _cut(table: PageTable, shown: list[dict]) -> PageTable:
             where.setdefault(load_schema(source).title, []).append(mark)
         for cells in rows:
             cells[titles.index("Chapter")] = CONTENTS["items"][str(cells[0]).split()[0]][str(cells[1])]
-            cells[at] += Markup(f" ({', '.join(where[cells[at]])})") if cells[at] in where else ""
+            cells[at] += Markup(f" ({', '.join(where[cells[at]])})") if cells[at] in where else ""  # type: ignore[operator]
     picked = tuple(r._replace(cells=[own[i] for i in kept]) for r, own in zip(table.rows, rows, strict=True))
     columns = (replace(table.columns[i], title=titles[i].replace("Chapter", "Section")) for i in kept)
     return replace(table, columns=tuple(columns), rows=picked)

@@ -109,7 +109,7 @@ def summarise_compliance(scores: Scores, patients: pd.DataFrame, groups: pd.Data
             row = {"instrument": instrument, "visit": visit, "planned_months": day / DAYS_PER_MONTH}
             for name in groups:
                 counts = pd.DataFrame(flags).groupby(groups[name].to_numpy(), sort=False, observed=True).sum()
-                rows.append(counts.rename_axis("group").reset_index().assign(group_by=name, **row))
+                rows.append(counts.rename_axis("group").reset_index().assign(group_by=name, **row))  # type: ignore[arg-type]
     if not rows:
         return pd.DataFrame()
     table = pd.concat(rows, ignore_index=True)
@@ -131,7 +131,7 @@ def summarise_changes(
     points = settings.deterioration_points - NEAR
     rows = rows.assign(is_worse=rows["worse"] >= points, is_better=rows["worse"] <= -points)
     rows = pd.concat(
-        [rows.assign(group_by=name, group=rows["patient_id"].map(groups[name])) for name in groups]
+        [rows.assign(group_by=name, group=rows["patient_id"].map(groups[name])) for name in groups]  # type: ignore[arg-type, misc]
     )
     table = (
         rows.groupby([*SCALE, "visit", "better", "group_by", "group"])

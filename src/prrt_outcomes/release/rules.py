@@ -31,7 +31,7 @@ class Rounding:
     def round(self, counts: pd.Series) -> pd.Series:
         """Rounded counts; hidden and missing ones are missing."""
         rounded = self.minimum * np.floor(counts.astype("float64") / self.minimum + 0.5)
-        return rounded.mask(rounded <= self.minimum)
+        return rounded.mask(rounded <= self.minimum)  # type: ignore[attr-defined]
 
     def hides(self, counts: pd.Series) -> pd.Series:
         """Whether a count is there and is not shown."""
@@ -47,7 +47,7 @@ def shorten(values: pd.Series) -> pd.Series:
     found = values.astype("float64")
     size = np.floor(np.log10(found.abs().where(found != 0)))
     scale = 10.0 ** (size - DIGITS + 1)
-    return (np.round(found / scale) * scale).round(12).where(found != 0, found)
+    return (np.round(found / scale) * scale).round(12).where(found != 0, found)  # type: ignore[attr-defined]
 
 
 def hide_second(hidden: pd.Series, counts: pd.Series, block: pd.Series) -> pd.Series:

@@ -124,7 +124,7 @@ def _measure(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], float]
         )
         parts.append(part[part["label"].str.startswith(prefix) & part["label"].ne("")].dropna())
     known = [part for part in parts if len(part)]
-    return pd.concat(known).groupby(["variable", "label"])["n"].max().to_dict() if known else {}
+    return pd.concat(known).groupby(["variable", "label"])["n"].max().to_dict() if known else {}  # type: ignore[return-value]
 
 
 def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
     small = release.is_small(whole)
     release.note(name, whole, "", small, "row removed", "small_group")
     for column in (c for c in whole if c not in schema.names):
-        release.note(name, whole, column, whole[column].notna(), "removed", "undocumented")
+        release.note(name, whole, column, whole[column].notna(), "removed", "undocumented")  # type: ignore[arg-type]
     frame = whole.loc[~small, [c for c in schema.names if c in whole]].reset_index(drop=True)
     counts = [f.name for f in schema.fields if _is_count(f, schema)]
     base = _find_base(name, frame, counts, schema, release)

@@ -187,7 +187,7 @@ def page_table(
     key, rows = load_schema(source).key, []
     for row in frame.to_dict("records"):
         words = {column: as_text(cell) for column, cell in row.items()} if name else {}
-        first, _, second = name.format(**words).partition(".")
+        first, _, second = name.format(**words).partition(".")  # type: ignore[arg-type]
         own = f"{first}.{second}" if second not in ("", first) else first
         cells = [column.show(row) for column in columns]
         rows.append(Row(describe_row(source, row, key), cells, own, int("." in own)))

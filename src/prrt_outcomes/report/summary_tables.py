@@ -204,7 +204,7 @@ def _tabulate_survival(tables: Tables, study) -> list[PageTable]:
         frame = frame.merge(own.rename(columns={n: f"{n}:{month}" for n in SURVIVAL}), how="left", on=place)
 
     def show_milestone(month: float) -> Callable[[dict], str]:
-        return lambda row: numbers.format_interval(
+        return lambda row: numbers.format_interval(  # type: ignore[call-arg]
             *(row[f"{n}:{month}"] for n in SURVIVAL), numbers.format_percent
         )
 
@@ -254,12 +254,12 @@ def _tabulate_cox(tables: Tables, study) -> list[PageTable]:
         ranks = [(terms.index(t), later, places.get((t, level_), 0)) for t, later, level_ in rows]
         frame = frame.iloc[sorted(range(len(frame)), key=ranks.__getitem__)]
         shows = {
-            f"{what}{end}": lambda row, show=show, end=end: show(row, end)  # type: ignore[misc]
+            f"{what}{end}": lambda row, show=show, end=end: show(row, end)
             for what, show in {"events": _show_events, "ratio": _show_model, "p_value": _show_model_p}.items()
             for end in ("", "_adjusted")
         } | {"level": lambda row: name_code(row["term"], row["level"]) if row["level"] else ""}
         note = str(col.PAGE_TABLES["cox_in_short"]["note"])
-        if frame[["status", "status_adjusted"]].eq("few_events").any(axis=None):
+        if frame[["status", "status_adjusted"]].eq("few_events").any(axis=None):  # type: ignore[arg-type]
             note += f" In part {numbers.describe_status('few_events')}."
         named = name_endpoint(endpoint, titles)
         table = col.show_table("cox_in_short", frame, level, shows, note=note, endpoint=named)

@@ -63,7 +63,7 @@ def show_delivery(row: Mapping, *, limits: bool = True) -> Number | str:
         return "not known"
     formatter = numbers.format_percent if is_share(str(row["item"])) else numbers.format_number
     if row["item"] == "cycles_per_patient":  # a count
-        formatter = numbers.format_short
+        formatter = numbers.format_short  # type: ignore[assignment]
     if not limits:
         return cite(row, "value", SOURCE, formatter)
     text = numbers.format_interval(row["value"], row["low"], row["high"], formatter, status=row["status"])

@@ -196,7 +196,7 @@ def summarise_concordance(pairs: list[pd.DataFrame], *, level: float = 0.95) -> 
         cells = pd.DataFrame({"response_a": first, "response_b": second, "n": table.ravel()})
         shared = pair[["comparison", "criterion_a", "criterion_b"]].iloc[0].to_dict() | {"n_pairs": len(pair)}
         shared |= {"kappa": found.kappa, "kappa_low": found.lower, "kappa_high": found.upper}
-        frames.append(cells.assign(**shared, agreement=found.agreement, status=found.status))
+        frames.append(cells.assign(**shared, agreement=found.agreement, status=found.status))  # type: ignore[arg-type]
     if not frames:
         return pd.DataFrame(columns=["criterion_a", "criterion_b", "response_a", "response_b", "n", "kappa"])
     return pd.concat(frames, ignore_index=True)

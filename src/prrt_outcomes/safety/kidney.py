@@ -272,7 +272,7 @@ def derive_organ_doses(cycles: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     doses = own.sum().where(own.count().eq(own.size(), axis=0))
     reason, n, losses = "dose not known of every cycle", len(doses), []
     for organ in ORGANS:
-        unknown = doses[organ].iloc[:, 0].isna().sum()
+        unknown = doses[organ].iloc[:, 0].isna().sum()  # type: ignore[call-overload]
         if unknown < n:
             step = f"safety: doses of the {organ}"
             losses.append(attrition_row("cycles", "patients", step, reason, n, unknown))

@@ -106,7 +106,7 @@ def _fill_ends(therapies: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     key = list(load_schema("therapies").key)
     ends = second.astype(dict.fromkeys(key, str)).drop_duplicates(key).set_index(key)["end_date"]
     later = ends.reindex(pd.MultiIndex.from_frame(therapies[key].astype(str))).to_numpy()
-    return therapies.assign(end_date=therapies["end_date"].where(therapies["end_date"].notna(), later))
+    return therapies.assign(end_date=therapies["end_date"].where(therapies["end_date"].notna(), later))  # type: ignore[call-overload]
 
 
 def _read_days(values: pd.Series) -> pd.Series:

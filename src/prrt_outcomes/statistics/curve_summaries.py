@@ -323,4 +323,4 @@ def compute_observed_expected(
     spreads = (np.sqrt(expected), np.sqrt((observed + expected) / 2.0))
     z = [float((observed - expected) / spread) for spread in spreads]
     tests = [number for one in z for number in (one, float(2.0 * ndtr(-abs(one))))]
-    return OneSampleLogRank(n, observed, expected, *ratios, *tests, "ok")
+    return OneSampleLogRank(n, observed, expected, *ratios, *tests, "ok")  # type: ignore[arg-type, call-arg]

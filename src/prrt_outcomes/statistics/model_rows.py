@@ -256,7 +256,7 @@ def derive_model_rows(data: SurvivalData, keep: np.ndarray | None = None) -> Mod
     stratum = np.zeros(n, dtype=np.int64) if data.strata is None else data.strata.code
     cluster = np.arange(n) if data.cluster is None else data.cluster.code
     parts = (placed.distinct[placed.exits], entry, data.event == 1, weights, stratum, cluster)
-    return _place(*(part[used] for part in parts), used=used)
+    return _place(*(part[used] for part in parts), used=used)  # type: ignore[misc]
 
 
 def replace_strata(rows: ModelRows, stratum: np.ndarray) -> ModelRows:

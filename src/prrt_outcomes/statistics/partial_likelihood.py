@@ -153,7 +153,7 @@ def fit_newton(
             break
         shares = [1.0]
         if null_information is not None and len(at.information):
-            shares = eigh(at.information, null_information, eigvals_only=True)
+            shares = eigh(at.information, null_information, eigvals_only=True)  # type: ignore[assignment]
         if (
             shares[0] < MELTED
         ):  # a direction has lost its information: more steps would only add rounding errors

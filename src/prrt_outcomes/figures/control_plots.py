@@ -151,8 +151,8 @@ def plot_medians(medians: pd.DataFrame, summary: pd.DataFrame, style: FigureStyl
     records = list_medians(medians, summary)
     marks = {"summary": "D"}
     return plot_forest(
-        Forest(records, MEDIAN_AXIS, title, subtitle, columns, series=SERIES, marks=marks),
-        style,  # type: ignore[arg-type]
+        Forest(records, MEDIAN_AXIS, title, subtitle, columns, series=SERIES, marks=marks),  # type: ignore[arg-type]
+        style,
     )
 
 

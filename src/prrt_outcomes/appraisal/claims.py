@@ -100,11 +100,12 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
 
 def _observe_slope(slopes: pd.DataFrame, claim: Claim) -> dict:
     by = "radionuclide" if claim.is_of_radionuclide else WHOLE
-    row = pick_rows(slopes, analysis="mixed", phase="all", group_by=by, group=claim.group).squeeze()
-    if row.empty:  # type: ignore[union-attr]
+    rows = pick_rows(slopes, analysis="mixed", phase="all", group_by=by, group=claim.group)
+    if rows.empty:
         return _observe_nothing("no patient of the group has values of eGFR")
-    numbers = row[["n", *SLOPES[claim.quantity], "status"]]  # type: ignore[call-overload, index]
-    return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))  # type: ignore[call-overload, index]
+    row = rows.iloc[0]
+    numbers = row[["n", *SLOPES[claim.quantity], "status"]]
+    return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))
 
 
 def _observe_incidence(

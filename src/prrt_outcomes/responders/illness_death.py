@@ -104,5 +104,7 @@ def summarise_states(
         {"state": names, "expected_months": expected, "expected_low": low, "expected_high": high}
     )
     n_replicates = 0 if weights is None else len(weights)
-    means = means.assign(horizon_months=horizon, replicates=n_replicates, status="ok" if reached else "too_few")
+    means = means.assign(
+        horizon_months=horizon, replicates=n_replicates, status="ok" if reached else "too_few"
+    )
     return {"responder_states": pd.concat(states, ignore_index=True), "responder_state_means": means}

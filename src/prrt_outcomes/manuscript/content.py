@@ -36,7 +36,8 @@ def compose(results: Path, study) -> dict:
     tables, figures = ReportTables(results), read_figures(results / "figures")
     counts, shown = Counter[str](), list[dict]()
     chapters = {name: build_chapter(name, tables, figures.get(name, []), study) for name in REPORT_CHAPTERS}
-    tiles = {tile.title: tile for tile in build_headline(tables, study)}
+    # The sentences on survival have the follow-up of each endpoint.
+    tiles = {tile.title: tile for tile in build_headline(tables, study, follow_up=False)}
     parts: dict[str, list] = {"results": [], "supplement": []}
     for part, mark in (("results", ""), ("supplement", "S")):
         for chosen in (c for c in CONTENTS[part] if not chapters[c["name"]].skipped):
@@ -86,11 +87,10 @@ def _number(one: PageTable | dict, mark: str, counts: Counter, shown: list[dict]
 
 
 def _cut(table: PageTable, shown: list[dict]) -> PageTable:
-    """A table without columns that are empty or left out; items of reporting with where their table is shown."""
+    """A table without columns that are empty; items of reporting with where their table is shown."""
     titles = [c.title for c in table.columns]
     rows = [list(row.cells) for row in table.rows]
-    gone = CONTENTS["left_out"].get(table.source, ())
-    kept = [i for i, t in enumerate(titles) if t not in gone and any(as_words(cells[i]) for cells in rows)]
+    kept = [i for i, t in enumerate(titles) if any(as_words(cells[i]) for cells in rows)]
     if table.source == "reporting_items":
         at, where = titles.index("Table"), dict[object, list[str]]()
         for name, source in ((e["id"], source) for e in shown for source in e["sources"]):
@@ -118,7 +118,7 @@ def measure_columns(table: PageTable) -> list[float]:
             [word for text in (column.title, *texts) for word in text.split(" ")],
             [*map(len, texts), 1],
         )
-        long = max(1.8 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 3)
+        long = max(2.6 * max(lengths) ** 0.5, sum(lengths) / len(lengths) / 2)
         whole = min(max(lengths), 26 if column.numeric else 20) + 2.5
         most = 34 if len(table.columns) < 10 else 12  # of many columns long headings are parted
         weights.append(max(min(1.25 * max(map(len, words)), most) + 2.5, whole, long))

@@ -26,13 +26,13 @@ local function turned(d)
   local function section(size)
     return pandoc.RawBlock('openxml', '<w:p><w:pPr><w:sectPr><w:pgSz ' .. size .. '/></w:sectPr></w:pPr></w:p>')
   end
-  local set = '#set page(flipped: %s)\n#show table.cell: set text(size: %spt, hyphenate: %s)'
+  local set = '#set page(flipped: %s)\n#show table.cell: set text(size: %spt)'
   if docx then
     before:insert(section('w:w="11906" w:h="16838"'))
     after:insert(section('w:w="16838" w:h="11906" w:orient="landscape"'))
   elseif typst then
-    before:insert(pandoc.RawBlock('typst', set:format('true', '6.5', 'true')))
-    after:insert(pandoc.RawBlock('typst', set:format('false', '7.5', 'false')))
+    before:insert(pandoc.RawBlock('typst', set:format('true', '6.5')))
+    after:insert(pandoc.RawBlock('typst', set:format('false', '7.5')))
   end
   return before .. d.content .. after
 end
@@ -127,8 +127,9 @@ function Pandoc(doc)
   doc = count_words(doc:walk{Link = content, Strong = content})
   doc = doc:walk{Figure = caption, Table = caption, Span = span, Div = div, Image = image}
   if FORMAT == 'latex' then doc = doc:walk{Str = letters} end
+  doc.meta['link-bibliography'] = false
   if doc.meta.bibliography then doc = pandoc.utils.citeproc(doc) end
-  doc.meta.bibliography, doc.meta.csl = nil, nil
+  for _, name in ipairs{'bibliography', 'csl', 'link-bibliography'} do doc.meta[name] = nil end
   if typst then
     doc.meta.papersize, doc.meta.fontsize, doc.meta.mainfont = 'a4', '10pt', 'Libertinus Serif'
     doc.meta.margin = {x = '2.2cm', y = '2.4cm'}

@@ -113,6 +113,8 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))
+        listed, entries = folder / FOLDER / "references.bib", (folder / sources).read_text("utf-8")
+        listed.write_text(complete_bibtex(listed.read_text("utf-8"), json.loads(entries)), encoding="utf-8")
         paths = (str(folder / "manuscript.typ"), str(folder / PDF))
         set_pdf = partial(typst.compile, *paths, font_paths=[letters], timestamp=EPOCH)
         try:
@@ -121,6 +123,14 @@ def _write_documents(folder: Path, tables: list[dict]) -> None:
             set_pdf()
     except (subprocess.CalledProcessError, typst.TypstError) as error:
         raise StepError(f"the manuscript cannot be set: {getattr(error, 'stderr', '') or error}") from error
+
+
+def complete_bibtex(text: str, items: list[dict]) -> str:
+    """A bibliography as pandoc writes it, with the doi of its items, and `others` for authors not named."""
+    for item in (item for item in items if "DOI" in item):
+        head = f"{{{item['id']},\n"
+        text = text.replace(head, f"{head}  doi = {{{item['DOI']}}},\n")
+    return text.replace("{et al}", "others")
 
 
 def settle(path: Path, *, whole_rows: bool = False) -> None:

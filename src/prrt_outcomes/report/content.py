@@ -15,6 +15,7 @@ from prrt_outcomes.tables.frames import describe_cells
 from prrt_outcomes.tables.schema import load_schema
 from prrt_outcomes.wording import numbers
 from prrt_outcomes.wording.numbers import format_number, is_missing
+from prrt_outcomes.wording.terms import inside_sentence
 
 SENTENCES: dict[str, str] = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text("utf-8"))
 FORMS: dict[str, Callable] = {
@@ -196,19 +197,31 @@ def page_table(
 
 
 def _head_groups(table: PageTable) -> PageTable:
-    """A table whose first column is a heading above the rows that share it; a group of one row is one line."""
+    """A table whose first column is a heading above the rows that share it.
+
+    A group of one row is one line, and the row of those not known stands below it.
+    """
     rows: list[Row] = []
     for name, group in groupby(table.rows, lambda row: row.name.partition(".")[0]):
         own = list(group)
         head = own[0].cells[0]
-        if len(own) == 1:
-            words = ", ".join(str(cell) for cell in own[0].cells[:2] if cell)
-            rows.append(own[0]._replace(cells=[words, *own[0].cells[2:]], indent=0, name=name))
-            continue
-        rows.append(Row("", [head, *[""] * (len(own[0].cells) - 2)], name))
+        if all(row.name == f"{name}.unknown" for row in own[1:]):
+            first = own.pop(0)
+            level = inside_sentence(str(first.cells[1]))
+            words = ", ".join(str(cell) for cell in (head, level) if cell)
+            rows.append(first._replace(cells=[words, *first.cells[2:]], indent=0, name=name))
+        else:
+            rows.append(Row("", [head, *[""] * (len(own[0].cells) - 2)], name))
         rows += [row._replace(cells=row.cells[1:], indent=1) for row in own]
     stub = replace(table.columns[1], title=table.columns[0].title, name="label", numeric=False)
     return replace(table, columns=(stub, *table.columns[2:]), rows=tuple(rows))
+
+
+def drop_columns(table: PageTable, titles: Sequence[str]) -> PageTable:
+    """A table without the columns of these headings."""
+    kept = [i for i, column in enumerate(table.columns) if column.title not in titles]
+    rows = tuple(row._replace(cells=[row.cells[i] for i in kept]) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows)
 
 
 def join_words(words: Sequence[object]) -> Markup:

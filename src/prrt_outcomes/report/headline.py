@@ -38,10 +38,13 @@ class Tile:
     sentence: bool = False
 
 
-def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
-    """Tiles in the order of the page; one whose table has no rows is left out."""
+def build_headline(tables: Mapping[str, pd.DataFrame], study, *, follow_up: bool = True) -> list[Tile]:
+    """Tiles in the order of the page; one whose table has no rows is left out.
+
+    follow_up : whether that of the patients has their median follow-up
+    """
     tiles = [
-        _describe_patients(tables, study),
+        _describe_patients(tables, study, follow_up),
         _describe_response(tables["response_rates"], study),
         *(_describe_endpoint(name, tables, study) for name in _list_endpoints(study)),
         *_toxicity(tables, study),
@@ -50,7 +53,7 @@ def build_headline(tables: Mapping[str, pd.DataFrame], study) -> list[Tile]:
     return [tile for tile in tiles if tile is not None]
 
 
-def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None:
+def _describe_patients(tables: Mapping[str, pd.DataFrame], study, follow_up: bool) -> Tile | None:
     first, summary = study.endpoints[0].name, tables["km_summary"]
     whole = pick_rows(summary, endpoint=first, group_by="all").to_dict("records")
     if not whole:
@@ -71,7 +74,7 @@ def _describe_patients(tables: Mapping[str, pd.DataFrame], study) -> Tile | None
         name = inside_sentence(name_column(study.analysis.group_by[0]))
         words += say(" by {name}: {parts}", name=name, parts=join_words(parts))
     words += _describe_setting(tables["data_quality"])
-    if pd.notna(row["follow_up_months"]):
+    if follow_up and pd.notna(row["follow_up_months"]):
         name = inside_sentence(name_endpoint(first, endpoint_titles(study)))
         words += tell("tile_follow_up", "km_summary", row, name=name)
     return Tile("Patients", total, words, sentence=True)

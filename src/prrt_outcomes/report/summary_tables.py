@@ -28,6 +28,7 @@ from prrt_outcomes.wording.terms import (
 )
 
 SURVIVAL = ("survival", "survival_low", "survival_high")
+OPPOSITE = {"false": "true", "male": "female"}  # a level that is not shown beside the other of the two
 CATEGORIES = ("objective", "CR", "PR", "MR", "SD", "NON-CR/NON-PD", "PD", "NE", "disease_control")
 Tables = Mapping[str, pd.DataFrame]
 
@@ -86,9 +87,11 @@ def _tabulate_baseline(tables: Tables, study) -> list[PageTable]:
         (g for g in (_first_group(study), "tumour_group") if baseline["group_by"].eq(g).any()), "all"
     )
     rows = _pick_groups(baseline, first)
-    rows = rows[rows["term"].ne(first)]
+    rows = rows[rows["term"].ne(first)].astype({"term": "string", "level": "string"})
     if rows.empty:
         return []
+    others = rows["term"] + ":" + rows["level"].map(OPPOSITE).astype("string")
+    rows = rows[~others.isin(rows["term"] + ":" + rows["level"])]
     frame, groups = _spread_groups(rows, _show_characteristic)
     fields = (
         f for f in load_schema("analysis_set").fields if f.unit not in (None, "", "score", "lines", "ratio")

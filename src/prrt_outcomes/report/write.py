@@ -15,7 +15,7 @@ import yaml
 from prrt_outcomes.figures.figure import INDEX
 from prrt_outcomes.report import columns as col
 from prrt_outcomes.report.appraisal_chapter import write_appraisal, write_objections
-from prrt_outcomes.report.content import Chapter, PageTable, page_table
+from prrt_outcomes.report.content import Chapter, PageTable, drop_columns, page_table
 from prrt_outcomes.report.controls_chapter import write_controls
 from prrt_outcomes.report.curves import list_curves
 from prrt_outcomes.report.headline import build_headline, describe_limits
@@ -135,13 +135,16 @@ def select_for_report(
     shown, edits = [], study.report_tables
     for name in sorted(chosen.get("tables", ()), key=lambda n: edits[n].place if n in edits else 0):
         made = [t for t in chapter.tables if t.source == name][:1]
-        shown += list_publication_tables(name, tables, study) if name in PUBLICATION_TABLES else made
+        if name in PUBLICATION_TABLES:
+            made = list_publication_tables(name, tables, study)
+        gone = chosen.get("left_out", {}).get(name, ())
+        shown += [replace(drop_columns(table, gone), open=True) for table in made]
     return replace(
         chapter,
         title=chosen.get("title", chapter.title),
         paragraphs=chapter.paragraphs[: chosen.get("paragraphs", 0)],
         figures=tuple(figures),
-        tables=tuple(replace(table, open=True) for table in shown),
+        tables=tuple(shown),
         methods=(),
     )
 

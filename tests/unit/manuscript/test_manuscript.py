@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.manuscript import citations, content, names
+from prrt_outcomes.manuscript.documents import complete_bibtex
 from prrt_outcomes.report.methods import CITATIONS
 from prrt_outcomes.report.write import ReportTables, fill_template
 from prrt_outcomes.study.model import Study
@@ -156,6 +157,30 @@ def test_a_library_arm_is_cited_in_full_where_its_reference_is_known():
     sources.cite_control("b", "Someone 2001")
     assert sources["netter1"]["page"] == "125-135"
     assert sources["control_b"]["title"] == "Someone 2001"
+
+
+def test_a_citation_is_read_into_its_parts_and_one_in_other_words_stays_as_it_is():
+    read = citations.read_citation
+    assert read("Pavel 2011, Lancet 378:2005", "x")["id"] == "radiant2"
+    assert read("Pusceddu 2022 JAMA Netw Open 5:e220290", "x", "10.1/2") == {
+        "id": "x",
+        "type": "article-journal",
+        "author": [{"family": "Pusceddu"}, {"literal": "et al"}],
+        "container-title": "JAMA Netw Open",
+        "issued": {"date-parts": [[2022]]},
+        "volume": "5",
+        "page": "e220290",
+        "DOI": "10.1/2",
+    }
+    assert read("van der Zwan 2019 EJNMMI 46(3)", "x")["container-title"] == "Eur J Nucl Med Mol Imaging"
+    words = "Sansovini 2013, pages 347-354 (June 2013)"
+    assert read(words, "x") == {"id": "x", "type": "document", "title": words}
+
+
+def test_a_bibliography_has_identifiers_and_others_for_authors_not_named():
+    text = "@article{a,\n  author = {Yao, J. C. and {et al}},\n}\n@misc{b,\n}\n"
+    made = complete_bibtex(text, [{"id": "a", "DOI": "10.1/2"}, {"id": "b"}])
+    assert made == "@article{a,\n  doi = {10.1/2},\n  author = {Yao, J. C. and others},\n}\n@misc{b,\n}\n"
 
 
 def test_names_are_those_of_tables_of_results():

@@ -10,7 +10,7 @@ import docx
 import pypandoc
 from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.text import WD_ALIGN_PARAGRAPH
-from docx.oxml import parse_xml
+from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.shared import Cm, Pt, RGBColor
 
@@ -56,6 +56,10 @@ def write_house_style(path: Path) -> None:
     if margins is not None:
         rules.remove(margins)
     rules.append(parse_xml(f"<w:tblCellMar {nsdecls('w')}>{sides}</w:tblCellMar>"))
+    # Words of tables are parted where a column is narrow; those of the text are not.
+    house.settings.element.find(qn("w:defaultTabStop")).addnext(OxmlElement("w:autoHyphenation"))
+    for name in ("Body Text", "First Paragraph", "Bibliography"):
+        house.styles[name].element.get_or_add_pPr().insert(0, OxmlElement("w:suppressAutoHyphens"))
     for section in house.sections:
         foot = section.footer.paragraphs[0]
         foot.alignment = WD_ALIGN_PARAGRAPH.CENTER

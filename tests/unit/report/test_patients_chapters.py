@@ -94,7 +94,7 @@ def test_the_patients_at_baseline_stand_before_the_estimands(tables, study):
     }
     _, shown = write_endpoints(tables(estimands=[ESTIMAND], baseline=[term]), study)
     assert [table.source for table in shown] == ["baseline", "estimands"]
-    assert shown[0].rows[0][1] == ["Sex, Male", "3 (75%)"]
+    assert shown[0].rows[0][1] == ["Sex, male", "3 (75%)"]
 
 
 def test_unequal_scans_are_told(tables, study, plain):

@@ -38,7 +38,7 @@ def read_citation(words: str, key: str, doi: str = "") -> dict:
     """
     found = PUBLICATION.fullmatch(words)
     if not found:
-        parts = {"type": "document", "title": words}
+        parts: dict[str, object] = {"type": "document", "title": words}
     else:
         parts = {
             "type": "article-journal",

@@ -1,5 +1,6 @@
 """Forests: rows, counts, tests of terms, arrows, and further pages."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from prrt_outcomes.figures.control_plots import MEDIAN_AXIS, RATIO_AXIS
@@ -48,6 +49,15 @@ def test_a_forest_counts_levels_tests_terms_and_draws_no_small_level(cox_table):
     assert "p" not in named["Male"]
     assert (named["c"]["counts"], named["c"]["text"]) == ("4/103", "fewer than 5 events")
     assert len(plot.data) == 2
+
+
+def test_a_forest_of_one_row_has_room_for_its_title_and_heads():
+    record = {"name": "alone", "value": 1.0, "low": 0.5, "high": 2.0, "status": "ok"}
+    (plot,) = plot_forest(Forest([record], RATIO_AXIS, "One ratio"), STYLE)
+    figure = plot.draw()
+    figure.get_layout_engine().execute(figure)
+    assert all(axes.get_position().height > 0 for axes in figure.axes)
+    plt.close(figure)
 
 
 def test_limits_beyond_the_axis_and_missing_ones_are_arrows():

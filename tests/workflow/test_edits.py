@@ -12,6 +12,7 @@ CHAPTERS = (
     "responders",
     "controls",
     "safety",
+    "quality_of_life",
 )
 FIGURES = {f"figures_{chapter}" for chapter in CHAPTERS}
 CLOSING = {"accounts", "figures_endpoints", "report"}

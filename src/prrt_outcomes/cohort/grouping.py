@@ -54,7 +54,7 @@ def compute_group(frame: pd.DataFrame, group_by: str) -> pd.Series:
 
 
 def find_small(group: pd.Series, event: ArrayLike) -> dict[str, str]:
-    """Why a level is not compared: `too_few` under five patients, else `few_events` under five events (`no_events`
+    """Why a level is not compared: `too_few` under five patients, else `too_few_events` under five events (`no_events`
     where no level has one).
 
     group : categories
@@ -62,7 +62,7 @@ def find_small(group: pd.Series, event: ArrayLike) -> dict[str, str]:
     """
     counts = pd.Series(event, index=group.index).groupby(group, observed=False).agg(["size", "sum"])
     few = counts.lt(FEWEST)
-    rare = "few_events" if counts["sum"].any() else "no_events"
+    rare = "too_few_events" if counts["sum"].any() else "no_events"
     return {str(g): "too_few" if row["size"] else rare for g, row in few.iterrows() if row.any()}
 
 

@@ -34,6 +34,7 @@ NAME_LETTERS, NARROW_LETTERS = 34, 24
 TEXT_LETTERS = 22
 LEAST_AXIS = 14  # letters
 TEXT_AT = 1e4  # columns of text have no axis: their place lies beyond every estimate
+LEAST_LINES = 3.0  # height of the panel, however few its rows
 EM = 0.58  # width of a letter, as a share of its size
 
 
@@ -189,7 +190,7 @@ def _plot_part(forest: Forest, style: FigureStyle):
         + p9.scale_y_continuous(breaks=[], limits=(0, lines), expand=(0, 0.1))
         + dress(
             style,
-            (lines + _lines_above(forest, style) + 2.2) * style.row_in,
+            (max(lines, LEAST_LINES) + _lines_above(forest, style) + 2.2) * style.row_in,
             legend_position="top" if any(words.values()) else "none",
             title=forest.title,
             subtitle=forest.subtitle,

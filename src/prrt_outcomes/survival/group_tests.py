@@ -46,7 +46,8 @@ def summarise_group_tests(
     `reference` empty); with three or more groups also one row a test and pair, `p_adjusted` by Holm over the pairs of
     a test. None where there are fewer than two groups. Patients whose group is not known are left out.
     Groups of fewer than five patients or events are not compared: the test over all groups is that of the others; a
-    pair with one of them is empty with status `too_few` or `few_events`, as is a test for which fewer than two remain.
+    pair with one of them is empty with status `too_few` or `too_few_events`, as is a test for which
+    fewer than two remain.
     MaxCombo compares two groups and is not written with more. Its statistic is the largest absolute z and has no
     degrees of freedom.
     """

@@ -16,6 +16,7 @@ STATUS_WORDS = {
     "separation": "not estimable (all events in one group)",
     "too_few": "too few patients or too short a follow-up",
     "few_events": "few events: fewer than 10 a parameter",
+    "too_few_events": "fewer than five events in a group",
     "not_estimable": "not estimable",
     "not_converged": "not estimable (the fit did not converge)",
     "no_bound": "no limit found",

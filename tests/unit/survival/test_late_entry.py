@@ -71,11 +71,14 @@ def test_a_definition_counts_all_patients_of_its_hazard_ratio(emptied):
     assert table.loc["a", "hazard_ratio_status"] == "few_events"
 
 
-def test_groups_are_compared_from_the_same_month_on(emptied, monkeypatch):
-    assert summarise_rmst_differences(emptied, "arm", SETTINGS)["status"].tolist() == ["few_events"]
-    monkeypatch.setattr("prrt_outcomes.cohort.grouping.FEWEST", 1)  # three events an arm, of arithmetic alone
-    row = summarise_rmst_differences(emptied, "arm", SETTINGS).iloc[0]
-    # From 23 months on: 23 + 7 + 18 x 0.8 in arm a, 23 + 10 + 15 x 6 / 7 in arm b.
+def test_groups_are_compared_from_the_same_month_on(emptied):
+    assert summarise_rmst_differences(emptied, "arm", SETTINGS)["status"].tolist() == ["too_few_events"]
+    # Four more of each arm, who enter after the last event before 48 months and die after them, change no mean.
+    columns = (emptied.entry_months, emptied.time_months, emptied.event)
+    entry, time, event = ([*column, *[value] * 8] for column, value in zip(columns, (34, 65, 1), strict=True))
+    rows = make_rows(entry, time, event, [*emptied.frame["arm"], *"aaaabbbb"])
+    row = summarise_rmst_differences(rows, "arm", SETTINGS).iloc[0]
+    # From 24 months on: 24 + 6 + 18 x 0.8 in arm a, 24 + 9 + 15 x 6 / 7 in arm b.
     assert (row["difference_months"], row["status"]) == (pytest.approx(44.4 - 45.857143), "ok")
 
 

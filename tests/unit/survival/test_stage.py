@@ -144,7 +144,7 @@ def test_two_groups_of_which_one_has_few_events_are_not_tested():
     women = tables["analysis_set"]["sex"].eq("female").to_numpy()
     tables["endpoints"].loc[np.flatnonzero(women)[4:], "event"] = 0
     out = run(tables, study())
-    assert set(out["logrank"]["status"]) == {"few_events"}
+    assert set(out["logrank"]["status"]) == {"too_few_events"}
     assert out["logrank"]["p_value"].isna().all()
     assert set(out["km_summary"].query("group_by == 'sex'")["group"]) == {"male", "female"}
 
@@ -271,7 +271,7 @@ def test_grays_test_leaves_out_groups_of_fewer_than_five_events():
     assert (test.status, test.degrees_of_freedom) == ("ok", 1)
     part = rows.select((frame["group"] != "b").to_numpy())
     alone = compare_incidences(part, part.frame["group"].cat.remove_unused_categories())
-    assert (alone.status, np.isnan(alone.p_value)) == ("few_events", True)
+    assert (alone.status, np.isnan(alone.p_value)) == ("too_few_events", True)
 
 
 def test_the_hazard_ratio_by_period_stands_beside_the_single_one(lung):

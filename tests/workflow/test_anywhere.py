@@ -1,4 +1,4 @@
-"""A run gives the same bytes wherever, whenever and on whatever it runs, and asks nothing of a network."""
+"""A run gives the same bytes wherever, whenever and on whatever it runs; it needs no network and no checkout."""
 
 import csv
 import os
@@ -6,12 +6,15 @@ import random
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("src", "workflow", "data_schema")
+FILES = ("Snakefile", "pyproject.toml", "README.md", "LICENSE")
 LOCALES = ("de_DE", "tr_TR")
 NAMESPACE = ("unshare", "--map-root-user", "--net")
 RESULTS = ("derived", "per_patient", "tables", "figures", "cohort")
@@ -61,13 +64,14 @@ def shuffle_rows(folder, seed):
 
 
 def run(study, results, environment=(), cores=2, before=(), documents=False):
-    """Run a study from the checkout, in a process of its own."""
+    """Run a study in a process of its own, from the checkout where the environment names no other place."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "LC_", "LANG"))}
     call = [*before, sys.executable, "-m", "prrt_outcomes.cli.main"]
     commands = [("run", "--cores", str(cores)), *([("manuscript",)] if documents else [])]
     for command, *options in commands:
         done = subprocess.run(
             [*call, command, str(study), "--out", str(results), *options],
+            cwd=study.parent,
             env=kept | {"PYTHONPATH": str(ROOT / "src")} | dict(environment),
             capture_output=True,
             text=True,
@@ -76,13 +80,52 @@ def run(study, results, environment=(), cores=2, before=(), documents=False):
     return read_results(results)
 
 
-def test_another_place_time_language_and_order_of_rows_give_the_same_bytes(finished, tmp_path):
-    """All at once, since equal bytes need no more; without a network where the system permits it."""
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy of the sources without a network."""
+    source = tmp_path_factory.mktemp("source")
+    for part in PARTS:
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy2(ROOT / name, source / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
+    done = subprocess.run([*command, str(source / "dist"), str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next((source / "dist").glob("*.whl"))
+
+
+def test_the_wheel_holds_workflow_and_contract(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("Snakefile", "workflow/rules/common.smk", "data_schema/input/patients.yaml"):
+        assert f"prrt_outcomes/_workflow/{name}" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_an_installed_wheel_gives_the_same_bytes_elsewhere(wheel, finished, tmp_path):
+    """All at once, since equal bytes need no more: another place, language, time zone, hash seed and order of rows, one
+    core, no checkout, and no network where the system permits it."""
+    site = tmp_path / "site"
+    install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
+    subprocess.run([sys.executable, *install], check=True)
     study = shutil.copytree(finished.study("tiny"), tmp_path / "Ein Ordner für İıß" / "tiny")
     shuffle_rows(study, 1)
     environment = make_locale("tr_TR", tmp_path) | {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
+    environment["PYTHONPATH"] = str(site)
     results = study.parent / "die Ergebnisse"
     again = run(study, results, environment, cores=1, before=find_namespace())
+    log = (results / "logs" / "snakemake.log").read_text()
+    assert str(site) in log
+    assert all(str(ROOT / part) not in log for part in ("src", "workflow", "Snakefile"))
     before = read_results(finished.results("tiny"))
     assert before.keys() == again.keys()
     assert [name for name in before if before[name] != again[name]] == []

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
 from prrt_outcomes.controls.control_results import comparison_row
@@ -88,6 +87,8 @@ def summarise_agreement(pairs: pd.DataFrame, words: str) -> Agreement:
     The log ratios are normal around 0 with variance spread^2 + std_error^2: which arm is the control is arbitrary, so
     there is no direction to estimate. Source: Schuemie 2014, Statistics in Medicine 33:209 (empirical calibration).
     """
+    from scipy.optimize import minimize_scalar
+
     y, se = pairs["log_ratio"].to_numpy(), pairs["std_error"].to_numpy()
 
     def negative_log_likelihood(spread: float) -> float:

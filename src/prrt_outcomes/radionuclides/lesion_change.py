@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.response import codes
@@ -171,7 +171,7 @@ def _fit_model(
         return pd.DataFrame({"term": terms, "status": "not_estimable"}), pd.DataFrame()
     slopes, within = curved.estimate[[2, -1]], curved.covariance[np.ix_([2, -1], [2, -1])]
     wald = float(slopes @ np.linalg.solve(within, slopes)) / 2
-    joint = {"statistic": wald, "df": 2, "p_value": stats.f.sf(wald, 2, curved.df), "status": "ok"}
+    joint = {"statistic": wald, "df": 2, "p_value": fdtrc(2, curved.df, wald), "status": "ok"}
     linear, shift, last = (_describe(line, place, level) for place in (2, 1, -1))
     rows = [linear, joint | {"df_residual": curved.df}, shift, last]
     if settings.replicates:
@@ -183,7 +183,7 @@ def _fit_model(
     grid = np.concatenate([np.linspace(end[0], end[1], 31) for end in ends])
     nuclide = np.repeat([False, True], 31)
     at = lay_out(grid, nuclide, np.tile(columns.mean(axis=0), (62, 1)))
-    half = np.sqrt(((at @ curved.covariance) * at).sum(axis=1)) * stats.t.isf((1 - level) / 2, curved.df)
+    half = np.sqrt(((at @ curved.covariance) * at).sum(axis=1)) * stdtrit(curved.df, (1 + level) / 2)
     shown = {"diameter_mm": CENTRE_MM * 2**grid, "change": at @ curved.estimate}
     limits = {"low": shown["change"] - half, "high": shown["change"] + half}
     names = np.where(nuclide, name, part.loc[~given, "radionuclide"].iloc[0])
@@ -198,8 +198,8 @@ def _count(part: pd.DataFrame) -> dict:
 def _describe(fit: ClusteredFit, place: int, confidence: float) -> dict:
     """Estimate, error, t test and interval of one coefficient."""
     estimate, error = float(fit.estimate[place]), float(np.sqrt(fit.covariance[place, place]))
-    half = stats.t.isf((1 - confidence) / 2, fit.df) * error
+    half = stdtrit(fit.df, (1 + confidence) / 2) * error
     t = estimate / error if error > 0 else np.nan
-    test = {"statistic": t, "df": 1, "df_residual": fit.df, "p_value": 2 * stats.t.sf(abs(t), fit.df)}
+    test = {"statistic": t, "df": 1, "df_residual": fit.df, "p_value": 2 * stdtr(fit.df, -abs(t))}
     limits = {"low": estimate - half, "high": estimate + half, "status": "ok"}
     return {"estimate": estimate, "std_error": error} | limits | test

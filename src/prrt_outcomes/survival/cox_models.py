@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from prrt_outcomes.cohort.grouping import (
     SIZES,
@@ -123,12 +123,12 @@ def _correct_for_few_clusters(fit: CoxResult, confidence: float) -> pd.DataFrame
     clusters = len(np.unique(fit.rows.cluster))
     std_error = fit.table["std_error"] * np.sqrt(clusters / (clusters - 1))
     coefficient = fit.table["coefficient"]
-    half = stats.t.ppf((1 + confidence) / 2, clusters - 1) * std_error
+    half = stdtrit(clusters - 1, (1 + confidence) / 2) * std_error
     return fit.table.assign(
         std_error=std_error,
         lower=compute_ratio(coefficient - half),
         upper=compute_ratio(coefficient + half),
-        p_value=2 * stats.t.sf(np.abs(coefficient / std_error), clusters - 1),
+        p_value=2 * stdtr(clusters - 1, -np.abs(coefficient / std_error)),
     )
 
 

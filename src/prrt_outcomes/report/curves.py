@@ -74,9 +74,12 @@ def list_curves(tables: Mapping[str, pd.DataFrame], study) -> list[Curves]:
 
 
 def list_steps(rows: pd.DataFrame) -> list[list]:
-    """Rows of a curve rounded as a screen can show them; of a long one those where survival falls, first and last."""
+    """Rows of a curve, months to the hour and shares to where one cannot be rounded twice.
+
+    Of a long curve those where survival falls, first and last.
+    """
     rows = rows.assign(events=rows["n_event"].cumsum())
     kept = rows["n_event"].gt(0) | (len(rows) <= MOST_STEPS)
     kept.iloc[[0, -1]] = True
-    steps = rows.loc[kept, list(STEP)].astype(float).round(dict.fromkeys(STEP, 3))
+    steps = rows.loc[kept, list(STEP)].astype(float).round(dict.fromkeys(STEP, 6) | {"time_months": 3})
     return [[None if pd.isna(v) else v for v in row] for row in steps.itertuples(index=False, name=None)]

@@ -78,6 +78,7 @@ def render_report(tables: dict[str, pd.DataFrame], figures: dict[str, list[dict]
         for c in contents["chapters"]
         if not chapters[c["name"]].skipped  # the section on what is not in the data names it
     ]
+    chosen = [c for c in chosen if c.paragraphs or c.figures or c.tables or c.remark]
     return {
         "report.html": explain_abbreviations(render_page(tables, chosen, study, whole=False)),
         "supplement.html": render_page(tables, list(chapters.values()), study, whole=True),

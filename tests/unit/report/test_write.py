@@ -180,6 +180,7 @@ def test_the_short_report_holds_the_summary_tables_and_names_what_is_missing(res
     assert "0.56 (0.40\u20130.77)" in page  # the ratio of the first grouping stands beside its median
     assert "not reached / 4.0" in re.sub("<[^>]+>", "", page)  # two arms: no median of both
     assert "11.3 months" not in page
+    assert ">Patients</h2>" not in page  # a chapter of nothing has no heading
     assert "What is not in the data" in page
     assert 'href="supplement.html#survival"' in page
 

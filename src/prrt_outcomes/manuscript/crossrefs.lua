@@ -2,6 +2,7 @@
 -- Identifiers: Table1, Figure2, TableS1. A span `ref` or `cite` names its target in data-key.
 local docx, typst = FORMAT:match('docx'), FORMAT:match('typst')
 local bookmarks = 1000
+local alone = false -- the document is one table, whose number counts from no other
 
 local function parts(id) return id:match('^(%a-)(S?)(%d+)$') end
 local function words(id) local kind, s, n = parts(id); return kind .. ' ' .. s .. n end
@@ -48,7 +49,7 @@ local function caption(x)
     first.content:insert(1, pandoc.Str('. '))
     first.content:insert(1, openxml(string.format(
       '<w:bookmarkStart w:id="%d" w:name="ref_%s"/><w:r><w:t xml:space="preserve">%s %s</w:t></w:r>%s<w:bookmarkEnd w:id="%d"/>',
-      bookmarks, x.identifier, kind, s, field('SEQ ' .. name .. ' \\* ARABIC', n), bookmarks)))
+      bookmarks, x.identifier, kind, s, field('SEQ ' .. name .. ' \\* ARABIC' .. (alone and ' \\r ' .. n or ''), n), bookmarks)))
   end
   return x
 end
@@ -124,6 +125,7 @@ end
 local function content(x) return x.content end
 
 function Pandoc(doc)
+  alone = #doc.blocks == 2 and doc.blocks[1].t == 'Table'
   doc = count_words(doc:walk{Link = content, Strong = content})
   doc = doc:walk{Figure = caption, Table = caption, Span = span, Div = div, Image = image}
   if FORMAT == 'latex' then doc = doc:walk{Str = letters} end

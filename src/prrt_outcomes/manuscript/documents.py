@@ -23,6 +23,7 @@ NEEDED = {"pypandoc": "pypandoc_binary", "typst": "typst", "docxtpl": "docxtpl"}
 EPOCH = 1577836800  # 2020-01-01: the same tables give the same bytes
 ROW = re.compile(rb"<w:tr>(?!\s*<w:trPr)")
 SECTION = re.compile(rb"<w:sectPr>(<w:pgSz [^>]*/>)</w:sectPr>")  # of crossrefs.lua: page size alone
+SIZE, LYING = re.compile(rb"<w:pgSz [^>]*>"), b'<w:pgSz w:w="16838" w:h="11906" w:orient="landscape"/>'
 SHARED = re.compile(rb"<w:(?:footerReference|pgMar) [^>]*/>")  # what the last section has beside it
 DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 DOCX, PDF, FOLDER = "manuscript.docx", "manuscript.pdf", "manuscript"
@@ -45,8 +46,9 @@ def write_manuscript(results: Path, study, template: Path | None = None) -> list
             fill_word_template(template, own / template.name, ReportTables(results))
         _write_sources(folder, values)
         _write_documents(folder, [e for e in values["exhibits"] if e["table"]])
+        turned = {e["id"] for e in values["exhibits"] if e["table"] and len(e["table"].columns) > 9}
         for path in (folder / DOCX, *own.glob("*.docx"), *own.glob("*.xlsx")):
-            settle(path, whole_rows=not template or path.name != template.name)
+            settle(path, whole_rows=not template or path.name != template.name, turned=path.stem in turned)
         shutil.rmtree(results / FOLDER, ignore_errors=True)
         for name in (DOCX, PDF, FOLDER):
             os.replace(folder / name, results / name)
@@ -133,8 +135,8 @@ def complete_bibtex(text: str, items: list[dict]) -> str:
     return text.replace("{et al}", "others")
 
 
-def settle(path: Path, *, whole_rows: bool = False) -> None:
-    """Write a Word or Excel file anew without its time, and so that no row of a table runs over a page."""
+def settle(path: Path, *, whole_rows: bool = False, turned: bool = False) -> None:
+    """Write a Word or Excel file anew without its time, so that no row of a table runs over a page, or lying."""
     with zipfile.ZipFile(path) as old:
         parts = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w") as new:
@@ -142,5 +144,6 @@ def settle(path: Path, *, whole_rows: bool = False) -> None:
             same = ROW.sub(b"<w:tr><w:trPr><w:cantSplit/></w:trPr>", content) if whole_rows else content
             footer, margins = [*SHARED.findall(same), b"", b""][:2]
             same = SECTION.sub(rb"<w:sectPr>" + footer + rb"\g<1>" + margins + rb"</w:sectPr>", same)
+            same = SIZE.sub(LYING, same) if turned else same
             same = DATE.sub(rb"\g<1>2020-01-01T00:00:00Z", same) if name.endswith("core.xml") else same
             new.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), same, zipfile.ZIP_DEFLATED)

@@ -230,7 +230,9 @@ def test_the_word_file_has_live_captions_references_heading_rows_and_words_for_p
     words = "\n".join(paragraph.text for paragraph in document.paragraphs)
     assert "PRRT & others <2020 \u65e5\u672c" in words  # letters that a machine may have no font for
     assert "28.9" in words
-    assert "Lee 2011, Lancet 378:2005" in words
+    assert "Lee, et al. Lancet 2011;378:2005." in words
+    second = docx.Document(str(results / "manuscript" / "Table2.docx"))
+    assert r"SEQ Table \* ARABIC \r 2 " in second.element.xml  # a table alone keeps its number
     items = next(table for table in document.tables if table.rows[0].cells[0].text == "Guideline")
     assert "Table 1" in re.sub(r"<w:instrText.*?</w:instrText>", "", items._tbl.xml).replace("<w:t>", "")
     sheet = pd.read_excel(results / "manuscript" / "Table1.xlsx", header=None, dtype=str)

@@ -8,8 +8,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prrt_outcomes.cohort.sources.text import scan_records, walk_records
+from prrt_outcomes.cohort.sources.files import read_source
+from prrt_outcomes.cohort.sources.text import read_records
 from prrt_outcomes.dates import RULES, compute_date_range, resolve_partial_dates
+from prrt_outcomes.study.base import TableSource
 from prrt_outcomes.tables.check import check_keys, check_values
 from prrt_outcomes.tables.files import read_table, write_table
 from prrt_outcomes.tables.frames import conform_table
@@ -123,15 +125,33 @@ CELL = st.text('ab,"\n ', max_size=5)
 
 @given(st.lists(st.lists(CELL, min_size=2, max_size=4), min_size=1, max_size=8))
 @settings(max_examples=150, deadline=None)
-def test_lines_of_records_are_found_by_position_as_by_walking(records):
+def test_records_are_read_as_they_were_written(records):
     import csv
 
     stream = io.StringIO(newline="")
     csv.writer(stream, lineterminator="\n").writerows(records)
-    text = stream.getvalue().encode()
-    fast, slow = scan_records(text, ","), walk_records(text, ",")
-    assert fast.lines.tolist() == slow.lines.tolist()
-    assert fast.n_fields.tolist() == slow.n_fields.tolist() == [len(r) for r in records]
+    lines = stream.getvalue().encode().splitlines(keepends=True)
+    found, _ = read_records(lines, 0, ",", "t", TableSource(file="t.csv"))
+    assert [cells for _, cells in found] == records
+    n_lines = [1 + sum(cell.count("\n") for cell in record) for record in records]
+    assert [line for line, _ in found] == [1 + sum(n_lines[:i]) for i in range(len(records))]
+
+
+@given(st.lists(st.lists(st.text('ab",; ', max_size=4), min_size=2, max_size=2), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_a_table_is_the_same_with_a_blank_line_in_it(tmp_path_factory, rows):
+    """Every line of the one is a record, so that another reader takes it."""
+    import csv
+
+    folder = tmp_path_factory.mktemp("t")
+    for name, blank in {"plain.csv": "", "blank.csv": "\n"}.items():
+        stream = io.StringIO(newline="")
+        csv.writer(stream, lineterminator="\n").writerows([["x", "y"], *rows])
+        (folder / name).write_text(stream.getvalue() + blank + "end,1\n")
+    plain, other = (read_source(folder, "t", TableSource(file=n)).raw for n in ("plain.csv", "blank.csv"))
+    for name in ("x", "y"):
+        assert plain.columns[name].to_pylist() == other.columns[name].to_pylist()
+    assert plain.lines[:-1].tolist() == other.lines[:-1].tolist()
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=12))

@@ -4,8 +4,7 @@ import codecs
 import csv
 import io
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,75 +12,19 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from prrt_outcomes.cohort.sources import raw_table
-from prrt_outcomes.cohort.sources.layout import TextLayout, check_names, join_names, lay_out_text
-from prrt_outcomes.errors import Problem, tell, tell_setting
+from prrt_outcomes.cohort.sources.layout import (
+    check_header_lines,
+    check_lines_below,
+    check_names,
+    join_names,
+    tell_no_rows,
+)
+from prrt_outcomes.errors import tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
-QUOTE, NEWLINE, RETURN = 34, 10, 13
-BLOCK_BYTES, SCAN_BYTES = 1 << 22, 1 << 20
+MOST_BYTES = 1 << 22  # of a row
 TEXTS = pa.dictionary(pa.int32(), pa.string())
-
-
-@dataclass(frozen=True)
-class RecordScan:
-    """Records of a text that are not blank, the header included."""
-
-    lines: np.ndarray  # line where each record begins, counted from 1, shape (n,)
-    n_fields: np.ndarray  # fields of each record, shape (n,)
-    # False where a quoted field spans lines or is not closed, so that only a walk can tell
-    is_certain: bool = True
-
-
-def scan_records(text: bytes, delimiter: str) -> RecordScan:
-    """Find records and count their fields by the positions of quotes, newlines and delimiters.
-
-    A newline or delimiter behind an odd number of quotes stands inside a quoted field. That holds for every
-    file whose quotes follow RFC 4180; `walk_records` reads the others.
-    """
-    buffer = np.frombuffer(text, dtype=np.uint8)
-    found = [np.array([], np.int64)], [np.array([], np.int64)], [np.array([], bool)]
-    n_quotes = n_delimiters = 0
-    for begin in range(0, len(buffer), SCAN_BYTES):
-        block = buffer[begin : begin + SCAN_BYTES]
-        newlines = np.flatnonzero(block == NEWLINE)
-        is_delimiter, is_quote = block == ord(delimiter), block == QUOTE
-        is_end, n_here = np.ones(len(newlines), dtype=bool), int(np.count_nonzero(is_quote))
-        if n_here:
-            is_outside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(bool) ^ (n_quotes % 2 == 0)
-            is_end, is_delimiter = is_outside[newlines], is_delimiter & is_outside
-        elif n_quotes % 2:
-            is_end, is_delimiter = ~is_end, np.zeros(len(block), dtype=bool)
-        delimiters = np.flatnonzero(is_delimiter)
-        n_before = n_delimiters + np.searchsorted(delimiters, newlines)
-        for parts, part in zip(found, (newlines + begin, n_before, is_end), strict=True):
-            parts.append(part)
-        n_quotes, n_delimiters = n_quotes + n_here, n_delimiters + len(delimiters)
-    newlines, n_before, is_end = (np.concatenate(parts) for parts in found)
-    places, n_before = np.flatnonzero(is_end), n_before[is_end]
-    starts = np.append(0, newlines[places] + 1)
-    ends = np.append(newlines[places], len(buffer))
-    has_return = (ends > starts) & (buffer[np.maximum(ends - 1, 0)] == RETURN) if len(buffer) else ends < 0
-    is_filled = ends - has_return > starts
-    lines = np.append(1, places + 2)[is_filled]
-    n_fields = np.diff(np.append(n_before, n_delimiters), prepend=0)[is_filled] + 1
-    return RecordScan(lines, n_fields, n_quotes % 2 == 0 and bool(is_end.all()))
-
-
-def walk_records(text: bytes, delimiter: str) -> RecordScan:
-    """The same by walking through the text, strictly: a stray quote must not swallow the rows behind it.
-
-    Raises csv.Error when a quoted field is never closed, or goes on behind its closing quote.
-    """
-    reader = csv.reader(io.StringIO(text.decode("utf-8"), newline=""), delimiter=delimiter, strict=True)
-    lines, n_fields, before = [], [], 0
-    for record in reader:
-        if record:
-            lines.append(before + 1)
-            n_fields.append(len(record))
-        before = reader.line_num
-    return RecordScan(np.array(lines, dtype=np.int64), np.array(n_fields, dtype=np.int64))
-
-
+MARKED = b"#"
 DELIMITERS = (",", ";", "\t", "|")
 FORBIDDEN = '"\r\n\0'
 HEAD_BYTES, HEAD_LINES = 1 << 16, 20
@@ -93,6 +36,7 @@ SIGNATURES = {
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
 }
+csv.field_size_limit((1 << 31) - 1)  # rows have a limit of their own
 
 
 def read_text_table(path: Path, table: str, source: FileSource) -> raw_table.SourceResult:
@@ -108,28 +52,58 @@ def read_text_table(path: Path, table: str, source: FileSource) -> raw_table.Sou
     if source.delimiter is not None and (not source.delimiter.isascii() or source.delimiter in FORBIDDEN):
         place, known = f"tables.{table}.delimiter", " ".join(map(repr, DELIMITERS))
         raise raw_table.RefusedError(tell_setting("no_delimiter", place, source.delimiter, known=known))
-    layout = lay_out_text(text, table, source)
-    delimiter = source.delimiter or _find_delimiter(layout.text, path)
+    upper, head, n_before = _find_names(text, table, source)
+    delimiter = source.delimiter or _find_delimiter(head, path)
     if not source.header_lines:
-        _check_title(layout, table, source.delimiter or DELIMITERS)
-    n_columns = 1 + io.BytesIO(layout.text).readline().count(delimiter.encode())
-    bound.check_rows(layout.text.count(b"\n"), n_columns)
+        _check_title(head, n_before, table, source.delimiter or DELIMITERS)
+    bound.check_rows(head.count(b"\n"), 1 + io.BytesIO(head).readline().count(delimiter.encode()))
     try:
-        return _parse(layout, table, source, delimiter)
-    except (csv.Error, pa.ArrowInvalid):
-        _refuse_long_row(layout, table, delimiter)
+        *upper_names, header = (_read_names(line, delimiter) for line in (*upper, head))
+        names = list(source.names) or join_names(upper_names, header, lambda line, column: True)
+        check_names(table, source, len(header))
+        cells = None
+        if source.comment is None and not source.skip_rows and source.last_row is None:
+            cells = _parse_plain(head, delimiter, len(header))
+        if cells is not None:
+            lines = np.arange(cells.num_rows) + n_before + 2
+            raw = raw_table.gather_raw_table(names, cells.columns, lines)
+            return raw_table.SourceResult(raw, tuple(raw_table.check_header(table, names, n_before + 1)))
+        return _gather_records(head, n_before, delimiter, table, source, names)
+    except csv.Error:
         raise raw_table.refuse("open_quote", table, path.name) from None
 
 
-def _refuse_long_row(layout: TextLayout, table: str, delimiter: str) -> None:
-    """Refuse the first row that is longer than a block of the reader."""
-    starts = np.append(0, np.flatnonzero(np.frombuffer(layout.text, np.uint8) == NEWLINE) + 1)
-    lines = scan_records(layout.text, delimiter).lines
-    lengths = np.diff(np.append(starts[lines - 1], len(layout.text)))
-    if (lengths > BLOCK_BYTES).any():
-        i = int(np.argmax(lengths > BLOCK_BYTES))
-        line = int(lines[i]) + layout.n_before
-        raise raw_table.refuse("long_row", table, f"{lengths[i]} bytes", line, most=BLOCK_BYTES)
+def _find_names(text: bytes, table: str, source: FileSource) -> tuple[list[bytes], bytes, int]:
+    """Lines above the (last) line of names that hold names too, the text from that line on, and the lines above it.
+
+    As a rule the first line that is not blank has the names.
+    """
+    if source.header_row is None and source.comment is None:
+        head = text.lstrip(b"\r\n")
+        n_before = text.count(b"\n", 0, len(text) - len(head))
+        if head.startswith(MARKED):
+            line = head.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
+            raise raw_table.refuse("comment_line", table, line, n_before + 1, line=n_before + 1)
+        return [], head, n_before
+    lines = text.splitlines(keepends=True)
+    check_header_lines(table, source, lambda n: n <= len(lines) and bool(lines[n - 1].strip()))
+    first = next((n for n, line in enumerate(lines, start=1) if _is_row(line, source)), None)
+    if first is None:
+        raise raw_table.refuse("comments_alone", table, source.file)
+    header = source.header_lines[-1] if source.header_lines else first
+    return [lines[n - 1] for n in source.header_lines[:-1]], b"".join(lines[header - 1 :]), header - 1
+
+
+def _is_row(line: bytes, source: FileSource) -> bool:
+    """Whether a line is neither blank nor a comment."""
+    is_comment = source.comment is not None and line.startswith(source.comment.encode("utf-8"))
+    return bool(line.strip(b"\r\n")) and not is_comment
+
+
+def _read_names(text: bytes, delimiter: str) -> list[str]:
+    """First record of a text; a quoted name may go on in the next lines."""
+    start = text[: text.find(b"\n") + HEAD_BYTES].decode("utf-8", "ignore")
+    return next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
 
 
 def _read_utf8(bound: raw_table.Bound) -> bytes:
@@ -174,8 +148,8 @@ def _find_delimiter(text: bytes, path: Path) -> str:
     return best if best in bare else "\t" if ".tsv" in path.suffixes else ","
 
 
-def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
-    first, *below = layout.text[:HEAD_BYTES].split(b"\n")[:HEAD_LINES]
+def _check_title(text: bytes, n_before: int, table: str, marks: Sequence[str]) -> None:
+    first, *below = text[:HEAD_BYTES].split(b"\n")[:HEAD_LINES]
     below = [line for line in below if line.strip()]
     if not below or any(_count_outside_quotes(first, mark) for mark in marks):
         return
@@ -183,10 +157,9 @@ def _check_title(layout: TextLayout, table: str, marks: Sequence[str]) -> None:
     found = max(counts.values(), key=lambda each: sum(map(bool, each)))
     if sum(map(bool, found)) > len(below) / 2:
         names = next(line for line, count in zip(below, found, strict=True) if count >= max(found) / 2)
-        names_at = layout.n_before + 1 + layout.text[: layout.text.index(names)].count(b"\n")
-        title = first.decode("utf-8", "replace").strip()
+        named = {"n": max(found) + 1, "line": n_before + 1 + text[: text.index(names)].count(b"\n")}
         raise raw_table.refuse(
-            "title_line", table, title, layout.n_before + 1, n=max(found) + 1, line=names_at
+            "title_line", table, first.decode("utf-8", "replace").strip(), n_before + 1, **named
         )
 
 
@@ -194,85 +167,77 @@ def _count_outside_quotes(line: bytes, mark: str) -> int:
     return b"".join(line.split(b'"')[::2]).count(mark.encode())
 
 
-def _parse(layout: TextLayout, table: str, source: FileSource, delimiter: str) -> raw_table.SourceResult:
-    text = layout.text
-    head = text[: text.find(b"\n") + HEAD_BYTES]  # a quoted name may go on in the next lines
-    texts = (io.StringIO(line.decode("utf-8", "ignore"), newline="") for line in (*layout.upper, head))
-    *upper, header = [next(csv.reader(lines, delimiter=delimiter), []) for lines in texts]
-    cells = _parse_plain(text, delimiter, len(header))
-    if cells is not None:
-        scan = RecordScan(np.arange(1, cells.num_rows + 2), np.full(cells.num_rows + 1, len(header)))
-    else:
-        cells, n_skipped = _parse_cells(text, delimiter, len(header), newlines_in_values=b'"' in text)
-        scan = _scan(text, delimiter, 1 + cells.num_rows + n_skipped, cells.num_rows)
-    is_whole = scan.n_fields[1:] == len(header)
-    lines = scan.lines + layout.n_before
-    names = list(source.names) or join_names(upper, header, lambda line, column: True)
-    check_names(table, source, len(header))
-    problems = raw_table.check_header(table, names, int(lines[0])) + _tell_ragged(
-        table, scan, lines, is_whole
-    )
-    raw = raw_table.gather_raw_table(names, cells.columns, lines[1:][is_whole], layout.lost)
-    return raw_table.SourceResult(raw, (*layout.problems, *problems))
-
-
-def _parse_cells(
-    text: bytes, delimiter: str, n_columns: int, newlines_in_values: bool
-) -> tuple[pa.Table, int]:
-    """Cells of the rows below the header that have as many fields, and how many rows have not."""
-    n_skipped = 0
-
-    def skip(row: object) -> str:
-        nonlocal n_skipped
-        n_skipped += 1
-        return "skip"
-
-    names = [f"column_{i}" for i in range(n_columns)]
-    cells = arrow_csv.read_csv(
-        pa.BufferReader(text),
-        arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=BLOCK_BYTES),
-        arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=newlines_in_values, invalid_row_handler=skip
-        ),
-        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, TEXTS), strings_can_be_null=False),
-    )
-    return cells, n_skipped
-
-
 def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None:
     """Cells of a text of which every line is a record with as many fields as the header; None for another one."""
     if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
         return None
+    names = [f"column_{i}" for i in range(n_columns)]
     try:
-        cells, n_skipped = _parse_cells(text, delimiter, n_columns, newlines_in_values=False)
+        cells = arrow_csv.read_csv(
+            pa.BufferReader(text),
+            arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=MOST_BYTES),
+            arrow_csv.ParseOptions(delimiter=delimiter),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, TEXTS), strings_can_be_null=False),
+        )
     except pa.ArrowInvalid:
         return None
     n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
-    return None if n_skipped or cells.num_rows + 1 != n_lines else cells
+    return cells if cells.num_rows + 1 == n_lines else None
 
 
-def _scan(text: bytes, delimiter: str, n_records: int, n_whole: int) -> RecordScan:
-    """Lines and fields of the records, which must be as many as the reader found; else the quotes are wrong."""
+def _gather_records(
+    text: bytes, n_before: int, delimiter: str, table: str, source: FileSource, names: list[str]
+) -> raw_table.SourceResult:
+    """Rows of a text of whatever form; those with more or fewer fields than the header are told and left out."""
+    check_lines_below(table, source, n_before + 1)
+    lines = text.splitlines(keepends=True)
+    last = min(source.last_row or n_before + len(lines), n_before + len(lines)) - n_before
+    records, passed = read_records(lines[:last], n_before, delimiter, table, source)
+    (first, header), *rows = records
+    whole = [(line, cells) for line, cells in rows if len(cells) == len(header)]
+    ragged = [(line, f"{len(cells)} fields") for line, cells in rows if len(cells) != len(header)]
+    problems = raw_table.check_header(table, names, first)
+    if len(ragged) > MOST_RAGGED and not whole:
+        problems.append(tell("all_rows_ragged", table, first, "", f"{len(header)} fields", n=len(ragged)))
+    else:
+        problems += [tell("ragged_row", table, line, "", found, n=len(header)) for line, found in ragged]
+    below = {n for n, line in enumerate(lines[last:], start=n_before + last + 1) if _is_row(line, source)}
+    skipped = {n for n in passed & set(source.skip_rows) if _is_row(lines[n - n_before - 1], source)}
+    told = tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below))
+    lost = {"skip_rows": len(skipped), "last_row": len(below)}
+    columns = zip(*(cells for _, cells in whole), strict=True) if whole else ([] for _ in header)
+    texts = [pa.array(column, pa.string()) for column in columns]
+    places = np.array([line for line, _ in whole], dtype=np.int64)
+    return raw_table.SourceResult(raw_table.gather_raw_table(names, texts, places, lost), (*told, *problems))
 
-    def agrees(scan: RecordScan) -> bool:
-        is_whole = scan.n_fields[1:] == scan.n_fields[0]
-        return len(scan.lines) == n_records and int(is_whole.sum()) == n_whole
 
-    scan = scan_records(text, delimiter)
-    if not (scan.is_certain and agrees(scan)):
-        scan = walk_records(text, delimiter)
-        if not agrees(scan):
-            raise csv.Error("quotes are read in two ways")
-    return scan
+def read_records(
+    lines: Sequence[bytes], n_before: int, delimiter: str, table: str, source: FileSource
+) -> tuple[list[tuple[int, list[str]]], set[int]]:
+    """Line and fields of each record that is not blank, the header first, and the lines that were passed over.
 
+    Comments and lines that are no rows are passed over, but not where a quoted field goes on in them.
+    Raises csv.Error when a quoted field is never closed, or goes on behind its closing quote: a stray quote must not
+    swallow the rows behind it.
+    """
+    begun = n_bytes = 0
+    passed, records = set(), []
 
-def _tell_ragged(table: str, scan: RecordScan, lines: np.ndarray, is_whole: np.ndarray) -> list[Problem]:
-    n_expected = int(scan.n_fields[0])
-    counts = scan.n_fields[1:][~is_whole].tolist()
-    if len(counts) > MOST_RAGGED and not is_whole.any():
-        found = f"{n_expected} fields"
-        return [tell("all_rows_ragged", table, int(lines[0]), "", found, n=len(counts))]
-    return [
-        tell("ragged_row", table, line, "", f"{count} fields", n=n_expected)
-        for line, count in zip(lines[1:][~is_whole].tolist(), counts, strict=True)
-    ]
+    def feed() -> Iterator[str]:
+        nonlocal begun, n_bytes
+        for line, text in enumerate(lines, start=n_before + 1):
+            is_none = line in source.skip_rows or not _is_row(text, source)
+            if begun == 0 and line > n_before + 1 and is_none:
+                passed.add(line)
+                continue
+            begun, n_bytes = (begun, n_bytes + len(text)) if begun else (line, len(text))
+            if n_bytes > MOST_BYTES:
+                raise raw_table.refuse(
+                    "long_row", table, f"more than {MOST_BYTES} bytes", begun, most=MOST_BYTES
+                )
+            yield text.decode("utf-8")
+
+    for cells in csv.reader(feed(), delimiter=delimiter, strict=True):
+        records.append((begun, cells))
+        begun = 0
+    return records, passed

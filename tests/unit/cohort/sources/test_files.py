@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prrt_outcomes.cohort.sources.files import read_source
-from prrt_outcomes.cohort.sources.text import scan_records, walk_records
+from prrt_outcomes.cohort.sources.text import read_records
 from prrt_outcomes.study.base import TableSource
 
 
@@ -144,7 +144,6 @@ def test_the_suffix_in_capitals(tmp_path):
     assert cells(read_source(tmp_path, "t", TableSource(file="T.CSV"))) == {"a": ["1"]}
 
 
-@pytest.mark.parametrize("scan", [scan_records, walk_records])
 @pytest.mark.parametrize(
     ("text", "lines", "n_fields"),
     [
@@ -155,7 +154,8 @@ def test_the_suffix_in_capitals(tmp_path):
         (b"a\n", [1], [1]),
     ],
 )
-def test_lines_of_records(scan, text, lines, n_fields):
-    found = scan(text, ",")
-    assert found.lines.tolist() == lines
-    assert found.n_fields.tolist() == n_fields
+def test_lines_of_records(text, lines, n_fields):
+    records, passed = read_records(text.splitlines(keepends=True), 0, ",", "t", TableSource(file="t.csv"))
+    assert [line for line, _ in records] == lines
+    assert [len(cells) for _, cells in records] == n_fields
+    assert passed == {n for n in range(1, text.count(b"\n") + 1) if n == 2 and b"\r\n\r\n" in text}

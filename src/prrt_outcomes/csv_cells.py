@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 MARK = "'"
@@ -27,3 +28,9 @@ def unmark_text(text: str) -> str:
 def choose_quoting(texts: Iterable[str]) -> Literal[0, 2]:
     """Which cells a writer of csv puts in quotes: all texts where one holds a carriage return, which it leaves bare."""
     return csv.QUOTE_NONNUMERIC if any("\r" in text for text in texts) else csv.QUOTE_MINIMAL
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a csv file as texts by column, without the marks of `mark_text`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: unmark_text(cell) for name, cell in row.items()} for row in csv.DictReader(file)]

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from types import CodeType
 
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 
 PACKAGE = "prrt_outcomes"
 PACKAGE_FOLDER = Path(__file__).resolve().parent
@@ -108,8 +108,7 @@ class Code:
         if self._book is None or self._current == self._known:
             return
         entries = {name: asdict(module) for name, module in self._current.items()}
-        with replace_when_whole(self._book, mark=str(os.getpid())) as unfinished:
-            unfinished.write_text(json.dumps(entries), encoding="utf-8")
+        write_whole(self._book, json.dumps(entries), mark=str(os.getpid()))
 
 
 def find_home() -> Path:

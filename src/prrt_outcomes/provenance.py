@@ -16,7 +16,7 @@ import yaml
 
 from prrt_outcomes.errors import StepError
 from prrt_outcomes.fingerprint import BOOK, DISTRIBUTIONS, Code, list_run_modules, read_version
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -46,14 +46,14 @@ def describe_inputs(study_file: Path, files: Iterable[Path]) -> dict[str, str]:
 
 def write_inputs(results: Path, inputs: Mapping[str, str]) -> None:
     """Note in a results folder with which inputs a run begins; each of its steps holds against it what it reads."""
-    with replace_when_whole(results / INPUTS_FILE, mark=str(os.getpid())) as unfinished:
-        unfinished.write_text(json.dumps(inputs), encoding="utf-8")
+    write_whole(results / INPUTS_FILE, json.dumps(inputs), mark=str(os.getpid()))
 
 
 def note_study(results: Path, study_file: Path) -> None:
     """Note in a results folder where the study file of its run stands."""
-    with replace_when_whole(results / STUDY_PLACE, mark=str(os.getpid())) as unfinished:
-        unfinished.write_text(json.dumps(os.path.relpath(study_file, results)), encoding="utf-8")
+    write_whole(
+        results / STUDY_PLACE, json.dumps(os.path.relpath(study_file, results)), mark=str(os.getpid())
+    )
 
 
 def list_removed_inputs(results: Path, study_file: Path) -> list[str]:
@@ -94,8 +94,7 @@ def note_made(results: Path, step: str, paths: Iterable[Path]) -> None:
     """Note the files that a step left in a results folder, for those that read them."""
     marks = _read_marks(paths)
     made = {path.relative_to(results).as_posix(): (hash_file(path), *marks[path]) for path in marks}
-    with replace_when_whole(results / MADE_FOLDER / f"{step}.json") as unfinished:
-        unfinished.write_text(json.dumps(made), encoding="utf-8")
+    write_whole(results / MADE_FOLDER / f"{step}.json", json.dumps(made))
 
 
 def forget_others(results: Path, steps: Sequence[str]) -> None:
@@ -160,8 +159,7 @@ def write_readmes(results: Path) -> None:
         path, content = folder / README, f"{SIGN}\n{text}\n"
         before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else SIGN
         if before.startswith(SIGN) and before != content:
-            with replace_when_whole(path) as unfinished:
-                unfinished.write_text(content, encoding="utf-8")
+            write_whole(path, content)
 
 
 def describe_run(study: Study, study_file: Path, results: Path) -> dict:
@@ -191,8 +189,7 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
 
 def write_provenance(path: Path, description: dict) -> None:
     """Write the description of a run as JSON; the file appears whole or not at all."""
-    with replace_when_whole(path) as unfinished:
-        unfinished.write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(description, indent=2, sort_keys=True) + "\n")
 
 
 def hash_file(path: Path) -> str:

@@ -22,7 +22,7 @@ from prrt_outcomes.fingerprint import (
 from prrt_outcomes.provenance import MADE_FOLDER, RESULT_FOLDERS, describe_inputs, list_data_files, list_made
 from prrt_outcomes.steps import CHAPTERS, FIGURE_SETTINGS, STAGES, fingerprint_step, table_path
 from prrt_outcomes.tables.schema import list_tables
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
@@ -109,9 +109,8 @@ def write_crate(results: Path, study: Study, study_file: Path) -> Path:
             properties={"name": step, "description": f"settings: {', '.join(sections)}"},
         )
         crate.root_dataset.append_to("mentions", action)
-    with replace_when_whole(results / CRATE) as unfinished:
-        text = json.dumps(crate.metadata.generate(), indent=1, sort_keys=True, ensure_ascii=False)
-        unfinished.write_text(f"{text}\n", encoding="utf-8")
+    text = json.dumps(crate.metadata.generate(), indent=1, sort_keys=True, ensure_ascii=False)
+    write_whole(results / CRATE, f"{text}\n")
     return results / CRATE
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from prrt_outcomes.errors import InputError, Problem, StepError, UsageError, has_errors
 from prrt_outcomes.provenance import hold_made, note_made
 from prrt_outcomes.tables.schema import list_tables, load_schema, schema_path
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,8 +192,7 @@ def write_patient(study: Study, results: Path, patient: str, out: Path) -> None:
     except KeyError as error:
         raise UsageError(str(error.args[0])) from None
     page = render_patient_page(course, draw_patient_charts(course, study), study)
-    with replace_when_whole(out) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+    write_whole(out, page)
 
 
 def join_accounts(results: Path) -> None:

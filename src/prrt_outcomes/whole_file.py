@@ -16,3 +16,9 @@ def replace_when_whole(path: Path, mark: str = "") -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}{mark}.unfinished")
     yield unfinished
     os.replace(unfinished, path)
+
+
+def write_whole(path: Path, text: str, mark: str = "") -> None:
+    """Write a text in UTF-8 to a file that appears whole or not at all; `mark` as `replace_when_whole` has it."""
+    with replace_when_whole(path, mark) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

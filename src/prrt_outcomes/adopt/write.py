@@ -11,7 +11,7 @@ import yaml
 
 from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, say
 from prrt_outcomes.errors import STUDY_FILE, UsageError
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import replace_when_whole, write_whole
 
 COMMENT_COLUMN = 56
 IN_LINES = ("columns", "values", "constants", "units", "first_of", "default")
@@ -46,8 +46,7 @@ def write_study(plan: StudyPlan, folder: Path, confirm: bool, *, again: bool = F
             shutil.copyfile(given, target)
     if plan.database:
         plan.database.close()
-    with replace_when_whole(study_file) as unfinished:
-        unfinished.write_text(format_study(plan, folder, places, confirm), encoding="utf-8")
+    write_whole(study_file, format_study(plan, folder, places, confirm))
     return study_file
 
 

@@ -13,7 +13,7 @@ from prrt_outcomes.controls.library import check_arms_named_twice, check_library
 from prrt_outcomes.errors import InputError, Problem, has_errors
 from prrt_outcomes.steps import check_with_data
 from prrt_outcomes.study.load import find_study_file, load_readable_tables, load_study
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 
 if TYPE_CHECKING:
     from prrt_outcomes.cohort.read import CohortResult
@@ -119,8 +119,7 @@ def write_quality(folder: Path, checked: CheckedStudy) -> None:
         write_table(folder / f"{name}.csv", name, table)
     faults = summarise_problems(checked.problems)
     page = render_quality_page(tables, faults, checked.study, checked.name, is_whole=checked.is_whole)
-    with replace_when_whole(folder / QUALITY_FILE) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+    write_whole(folder / QUALITY_FILE, page)
 
 
 def _tell(checked: CheckedStudy, where_all: str) -> int:

@@ -5,7 +5,7 @@ import os
 
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.provenance import INPUTS_FILE
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import replace_when_whole, write_whole
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -33,8 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
     for name, frame in (("patients", found.patients), ("numbers", found.numbers)):
         with replace_when_whole(out / f"{name}.csv") as unfinished:
             write_csv(unfinished, frame)
-    with replace_when_whole(out / "report.html") as unfinished:
-        unfinished.write_text(render_comparison(found), encoding="utf-8")
+    write_whole(out / "report.html", render_comparison(found))
     moved = int(found.numbers["difference"].fillna(1).ne(0).mul(found.numbers["status"].ne("without")).sum())
     came = found.patients["change"].value_counts()
     print(

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from prrt_outcomes.csv_cells import choose_quoting, mark_text, unmark_text
+from prrt_outcomes.csv_cells import choose_quoting, mark_text, read_rows
 from prrt_outcomes.errors import PROBLEM_COLUMNS, Problem, shorten
 from prrt_outcomes.whole_file import replace_when_whole
 
@@ -45,9 +45,7 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
 
 def read_problems(path: Path) -> list[Problem]:
     """Read problems back from `problems.csv`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [{name: unmark_text(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
-    return [Problem(row=int(line) if (line := row.pop("row")) else None, **row) for row in rows]
+    return [Problem(row=int(line) if (line := row.pop("row")) else None, **row) for row in read_rows(path)]
 
 
 def _shorten(problems: Sequence[Problem], where_all: str) -> list[tuple[str, ...]]:

@@ -1,7 +1,6 @@
 """Command `run`: Snakemake as a process, under a lock, with its progress in words."""
 
 import argparse
-import csv
 import errno
 import os
 import re
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
-from prrt_outcomes.csv_cells import unmark_text
+from prrt_outcomes.csv_cells import read_rows
 from prrt_outcomes.errors import InputError, StepError, UsageError
 from prrt_outcomes.fingerprint import find_home
 from prrt_outcomes.provenance import hold_made, list_made, list_removed_inputs
@@ -280,11 +279,9 @@ def _tell_success(results: Path, progress: Progress) -> None:
 
 def _tell_warnings(results: Path, table: str, words: str) -> list[str]:
     """Number of the warnings that a result table counts, with the first kinds; nothing where there are none."""
-    with (results / "tables" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        rows = [{name: unmark_text(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     label = load_schema("response_warning_counts").field("rule").label
     kinds: dict[str, int] = {}
-    for row in rows:
+    for row in read_rows(results / "tables" / f"{table}.csv"):
         place = ", ".join(filter(None, (row.get("table"), row.get("column"))))
         kind = f"{place}: {row['problem']}" if place else label(row["rule"])
         kinds[kind] = kinds.get(kind, 0) + int(row["n"])

@@ -1,13 +1,13 @@
 """Command `trace`: from a number of a result back to the files that it was made from."""
 
 import argparse
-import csv
 import json
 import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from prrt_outcomes.csv_cells import read_rows
 from prrt_outcomes.errors import StepError, UsageError, suggest
 
 LONGEST, WIDTH = 400, 110  # signs of a setting that are shown, and of a line
@@ -57,8 +57,8 @@ class _Trail:
         study = Study.model_validate(
             json.loads((results / "provenance.json").read_text(encoding="utf-8"))["study"]
         )
-        with (results / "tables" / "attrition.csv").open(encoding="utf-8", newline="") as file:
-            self.losses = [row for row in csv.DictReader(file) if row["n_lost"] != "0"]
+        rows = read_rows(results / "tables" / "attrition.csv")
+        self.losses = [row for row in rows if row["n_lost"] != "0"]
         self.known = {entity["@id"]: entity for entity in graph}
         self.settings = study.model_dump(mode="json", exclude_defaults=True)
         named = (*(e.name for e in study.endpoints), *(c.id for c in study.controls))

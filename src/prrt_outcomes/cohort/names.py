@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prrt_outcomes.cohort.levels import DERIVED_COLUMNS, UNKNOWN, WHOLE
@@ -11,7 +12,7 @@ from prrt_outcomes.errors import Problem, suggest, tell_setting
 from prrt_outcomes.study.endpoints import PRESETS
 from prrt_outcomes.study.multiplicity import list_tests
 from prrt_outcomes.study.yaml_file import join_key
-from prrt_outcomes.tables.schema import Field, load_schema
+from prrt_outcomes.tables.schema import Field, load_schema, read_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,25 +22,10 @@ if TYPE_CHECKING:
 Tables = Mapping[str, "pd.DataFrame"]
 Known = Callable[["Study", Tables, str], Iterable[str] | None]
 LEVELLED_TYPES = ("string", "code", "category", "boolean", "integer")
-COVARIATE_TYPES = (*LEVELLED_TYPES, "number")
 ORIGINS = {"diagnosis": "diagnosis_date"}
 SEVERAL = "several"
-
-
-@dataclass(frozen=True)
-class Naming:
-    """Settings of one form, and the names that they can have."""
-
-    # dotted keys, parted by blanks; ``*`` stands for each item of a list and each value of a mapping, ``~`` for
-    # each key of a mapping. What the study does not write is not checked.
-    places: str
-    # names that there are, of the study, its tables, and the last key of a mapping above; None where it
-    # cannot be told, as of a table that is absent or at fault
-    known: Known
-    problem: str  # what is wrong with any other name
-    what: str  # what the known names are
-    # of a problem; ``several`` is an error where no name of a list is known, and else a warning
-    severity: str = "error"
+NAMINGS: dict[str, list[dict[str, str]]] = read_data(Path(__file__).with_suffix(".yaml"))
+_RADIONUCLIDES = load_schema("treatment_periods").field("radionuclide").codes
 
 
 def list_columns(study: Study) -> dict[str, Field]:
@@ -158,51 +144,30 @@ def _accepted(study: Study, tables: Tables, above: str) -> Iterable[str]:
     return list_acceptable_problems()
 
 
-GROUPINGS = "analysis.group_by.* analysis.strata.* analysis.subgroups.within.*"
-COVARIATES = "analysis.covariates.* analysis.subgroups.effect"
-NO_COLUMN = "patients has no column of this name that can be used here"
-EMPTY, NO_LEVEL = "this column is empty in all rows of patients", "the column has no level of this name"
-NO_SCAN, NO_EVENT = "no scan has this reader", "no adverse event has this value"
-NO_VALUE = "no row of labs has the analyte of this criterion"
-NOT_REPORTED = "no preset has this name and no row of reported_outcomes reports it"
-OF_SCHEMA: tuple[Naming, ...] = (
-    Naming(f"{GROUPINGS} analysis.reference.~ controls.*.within.~", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming(f"{COVARIATES} controls.*.covariates.*", _columns(*COVARIATE_TYPES), NO_COLUMN, "columns"),
-    Naming("analysis.reference.*", _codes, NO_LEVEL, "levels"),
-    Naming("controls.*.within.*.*", _with(_codes, UNKNOWN), NO_LEVEL, "levels"),
-    Naming("endpoints.*.criterion", lambda study, tables, above: study.response.criterion_names,
-        "the study does not derive this criterion", "response.criteria"),
-    Naming("endpoints.*.origin.column", _columns("date", "partial"), NO_COLUMN, "columns"),
-    Naming("treatment.stop_reason", _columns(*LEVELLED_TYPES), NO_COLUMN, "columns"),
-    Naming("endpoints.*.events.*.filter.~",
-        lambda study, tables, above: (*load_schema("adverse_events").names, "term_group"),
-        "adverse_events has no column of this name", "columns"),
-    Naming("claims.*.group", lambda study, tables, above: (
-            WHOLE, *study.response.groups, *load_schema("treatment_periods").field("radionuclide").codes),
-        "no response group and no radionuclide has this name", "groups"),
-    Naming("multiplicity.family.*", lambda study, tables, above: list_tests(study),
-        "the run makes no test of this name", "tests"),
-    Naming("accepted_problems.*", _accepted, "no problem of this name can be accepted", "problems"),
-)  # fmt: skip
-"""Names that the schemas and the study itself say."""
-
-OF_DATA: tuple[Naming, ...] = (
-    Naming("response.reader response.adjudicator", _readers, NO_SCAN, "readers"),
-    Naming("endpoints.*.reader", _readers_of_endpoints, NO_SCAN, "readers"),
-    Naming("response.criteria.*", _criteria_with_values, NO_VALUE, "criteria", SEVERAL),
-    Naming("endpoints.*.name", _reported_endpoints, NOT_REPORTED, "presets and reported endpoints"),
-    Naming("endpoints.*.origin", _filled_origins, EMPTY, "origins", "warning"),
-    Naming(f"endpoints.*.origin.column {GROUPINGS} {COVARIATES}", _filled_columns, EMPTY, "columns that are filled",
-        "warning"),
-    Naming("endpoints.*.events.*.filter.*.*", _values_of_events, NO_EVENT, "values", "warning"),
-    Naming("new_anticancer_therapy.*", _with(_values("therapies.kind"), "prrt"), "no therapy is of this kind", "kinds",
-        "warning"),
-    Naming("analysis.reference.*", _levels, "no patient has this level", "levels"),
-    Naming("questionnaires.better.~", _values("questionnaires.scale"), "no questionnaire has this scale", "scales",
-        "warning"),
-    Naming("controls.*.within.*.*", _with(_levels, UNKNOWN), "no patient has this level", "levels", SEVERAL),
-)  # fmt: skip
-"""Names that the tables say; those of controls that stand in other tables are in `controls/checks.py`."""
+KNOWN: dict[str, Known] = {
+    "levelled_columns": _columns(*LEVELLED_TYPES),
+    "covariates": _columns(*LEVELLED_TYPES, "number"),
+    "dates": _columns("date", "partial"),
+    "codes": _codes,
+    "codes_or_unknown": _with(_codes, UNKNOWN),
+    "criteria": lambda study, tables, above: study.response.criterion_names,
+    "columns_of_events": lambda study, tables, above: (*load_schema("adverse_events").names, "term_group"),
+    "groups": lambda study, tables, above: (WHOLE, *study.response.groups, *_RADIONUCLIDES),
+    "tests": lambda study, tables, above: list_tests(study),
+    "acceptable": _accepted,
+    "readers": _readers,
+    "readers_of_endpoints": _readers_of_endpoints,
+    "criteria_with_values": _criteria_with_values,
+    "reported_endpoints": _reported_endpoints,
+    "filled_origins": _filled_origins,
+    "filled_columns": _filled_columns,
+    "values_of_events": _values_of_events,
+    "kinds_of_therapy": _with(_values("therapies.kind"), "prrt"),
+    "levels": _levels,
+    "levels_or_unknown": _with(_levels, UNKNOWN),
+    "scales": _values("questionnaires.scale"),
+}
+"""Names that there are, of the study, its tables, and the last key of a mapping above; None where it cannot be told."""
 
 
 def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ...]:
@@ -211,31 +176,33 @@ def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ..
     tables : typed tables that are fit for use, `patients` with its derived columns; None for the names that need none
     Returns problems whose column is the dotted key, one a key; with tables those alone that need them.
     """
-    unnamed = {found.column: found for naming in OF_SCHEMA for found in _check_naming(naming, study, {})}
+    unnamed = {
+        found.column: found for naming in NAMINGS["of_schema"] for found in _check_naming(naming, study, {})
+    }
     if tables is None:
         return tuple(unnamed.values())
-    found = [problem for naming in OF_DATA for problem in _check_naming(naming, study, tables)]
+    found = [problem for naming in NAMINGS["of_data"] for problem in _check_naming(naming, study, tables)]
     return tuple(problem for problem in found if problem.column not in unnamed)
 
 
-def _check_naming(naming: Naming, study: Study, tables: Tables) -> list[Problem]:
-    places = [found for place in naming.places.split() for found in _walk(study, place.split("."))]
-    asked = {above: naming.known(study, tables, above) for _, above, _ in places}
-    found, named = [], set()
+def _check_naming(naming: Mapping[str, str], study: Study, tables: Tables) -> list[Problem]:
+    """Names of settings of one form that are none of those that there are."""
+    places = [found for place in naming["places"].split() for found in _walk(study, place.split("."))]
+    asked = {above: KNOWN[naming["known"]](study, tables, above) for _, above, _ in places}
+    found, named, severity = [], set(), naming.get("severity", "error")
     for key, above, value in places:
         names = asked[above]
         known = None if names is None else list(names)
         if known is None or value in known:
             named.add(key.rpartition(".")[0])
         else:
-            expected = suggest(value, known, f"{naming.what}: {', '.join(known) or 'none'}")
-            words = {"problem": naming.problem, "expected": expected, "severity": naming.severity}
+            expected = suggest(value, known, f"{naming['what']}: {', '.join(known) or 'none'}")
+            words = {"problem": naming["problem"], "expected": expected, "severity": severity}
             found.append(tell_setting("unknown_name", key, value, **words))
-    if naming.severity != SEVERAL:
+    if severity != SEVERAL:
         return found
-    return [
-        replace(p, severity="warning" if p.column.rpartition(".")[0] in named else "error") for p in found
-    ]
+    is_warning = (problem.column.rpartition(".")[0] in named for problem in found)
+    return [replace(p, severity="warning" if w else "error") for p, w in zip(found, is_warning, strict=True)]
 
 
 def _walk(node: Any, parts: list[str], key: str = "", above: str = "") -> Iterator[tuple[str, str, str]]:

@@ -31,7 +31,7 @@ from prrt_outcomes.report.treatment_chapter import write_treatment
 from prrt_outcomes.report.warnings_chapter import write_warnings
 from prrt_outcomes.tables.files import read_table
 from prrt_outcomes.tables.frames import empty_table
-from prrt_outcomes.whole_file import replace_when_whole
+from prrt_outcomes.whole_file import write_whole
 from prrt_outcomes.wording.numbers import format_date
 from prrt_outcomes.wording.terms import name_codes, name_step, spell_name
 
@@ -64,8 +64,7 @@ def write_report(results_folder: Path | str, study) -> list[Path]:
     results = Path(results_folder)
     pages = render_report(ReportTables(results), read_figures(results / "figures"), study)
     for name, page in pages.items():
-        with replace_when_whole(results / name) as unfinished:
-            unfinished.write_text(page, encoding="utf-8")
+        write_whole(results / name, page)
     return [results / name for name in pages]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from prrt_outcomes.cohort.names import OF_DATA, OF_SCHEMA, check_names
+from prrt_outcomes.cohort.names import KNOWN, NAMINGS, check_names
 from prrt_outcomes.study.controls import Description
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import empty_table
@@ -79,7 +79,9 @@ def list_texts(annotation, place="", seen=()):
 def test_every_text_of_the_settings_is_checked_or_a_name_of_its_own():
     """Those under `tables` and `vocabulary` are of files, and are checked where these are read."""
     texts = {place for place in list_texts(Study) if not place.startswith(("tables.", "vocabulary."))}
-    checked = {place for naming in (*OF_SCHEMA, *OF_DATA) for place in naming.places.split()}
+    namings = [*NAMINGS["of_schema"], *NAMINGS["of_data"]]
+    assert {naming["known"] for naming in namings} == KNOWN.keys()
+    checked = {place for naming in namings for place in naming["places"].split()}
     assert texts - checked - OWN - OF_CONTROLS == set()
 
 

@@ -4,7 +4,16 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from prrt_outcomes.study.base import Name, Number, PositiveMonths, Section, Share, Whole, check_distinct
+from prrt_outcomes.study.base import (
+    Name,
+    Number,
+    PositiveMonths,
+    Section,
+    Share,
+    Whole,
+    check_distinct,
+    refuse,
+)
 
 Names = TypeVar("Names", str, tuple[str, ...])
 
@@ -19,10 +28,7 @@ def _refuse_late(value: Names) -> Names:
     names = (value,) if isinstance(value, str) else value
     late = [name for name in names if name in KNOWN_ONLY_LATER]
     if late:
-        raise ValueError(
-            f"{', '.join(late)} is known only after treatment began; "
-            "such groups are compared by `responders` (landmark, time-dependent), never in group_by"
-        )
+        raise refuse("known_only_later", names=", ".join(late))
     return value
 
 
@@ -96,7 +102,7 @@ class AnalysisSettings(Section):
         for key in ("milestones_months", "landmark_months"):
             times = getattr(self, key)
             if list(times) != sorted(set(times)):
-                raise ValueError(f"{key} must rise and hold no time twice; {key}: {sorted(set(times))}")
+                raise refuse("times_not_sorted", key=key, times=sorted(set(times)))
         return self
 
 

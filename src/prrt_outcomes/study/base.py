@@ -17,12 +17,19 @@ from pydantic import (
     model_validator,
 )
 
+from prrt_outcomes.errors import describe_fault
+
 EARLIEST_DAY, LATEST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+
+
+def refuse(fault: str, /, **named: Any) -> ValueError:
+    """What to raise where a setting contradicts another: a fault of `faults.yaml`, what works behind a semicolon."""
+    return ValueError("; ".join(describe_fault(fault, **named)[:2]))
 
 
 def _refuse_number(value: Any) -> Any:
     if isinstance(value, int | float):
-        raise ValueError("a number is no date; such as 2021-12-31")
+        raise refuse("number_for_date")
     return value
 
 
@@ -57,14 +64,11 @@ def spell_name(name: str) -> str:
 
 
 def check_distinct(names: Iterable, words: str) -> None:
-    """Refuse, with these words, names of which one is given twice.
-
-    Whoever refuses a setting that contradicts another says behind a semicolon what works.
-    """
+    """Refuse, with these words, names of which one is given twice."""
     listed = list(names)
     twice = sorted({str(name) for name in listed if listed.count(name) > 1})
     if twice:
-        raise ValueError(f"{words}; {', '.join(twice)} once only")
+        raise refuse("given_twice", words=words, names=", ".join(twice))
 
 
 class Section(BaseModel):
@@ -154,9 +158,9 @@ class Join(RowSource):
     @model_validator(mode="after")
     def check_order(self) -> Self:
         if self.earliest and self.latest:
-            raise ValueError("earliest and latest; one or the other")
+            raise refuse("earliest_and_latest")
         if self.after and not self.by_date:
-            raise ValueError("after: no column of dates of this file; earliest or latest names it")
+            raise refuse("after_without_date")
         return self
 
     @property
@@ -199,18 +203,18 @@ class Unpivot(Section):
     def check_columns(self) -> Self:
         lists = [names for names in self.columns.values() if isinstance(names, tuple)]
         if lists and len(lists) < len(self.columns):
-            raise ValueError("columns: patterns and lists of names; one or the other")
+            raise refuse("patterns_and_lists")
         if lists and len(set(map(len, lists))) > 1:
-            raise ValueError("columns: lists of different length; one name for each row that is made")
+            raise refuse("lists_of_lengths")
         if self.names_to and not lists:
-            raise ValueError("names_to: a placeholder is a column by itself; names_to with lists of names")
+            raise refuse("names_of_placeholders")
         bare = [name for name in self.patterns if not self.placeholders(name)]
         if bare:
-            raise ValueError(f"columns: no placeholder for {', '.join(bare)}; such as {{n}}")
+            raise refuse("no_placeholder", names=", ".join(bare))
         odd = {part for name in self.patterns for part in self.placeholders(name)} - set(self.made_names)
         if odd:
             held = ", ".join(self.made_names)
-            raise ValueError(f"columns: {', '.join(sorted(odd))} is not in the longest pattern; {held}")
+            raise refuse("foreign_placeholder", names=", ".join(sorted(odd)), held=held)
         check_distinct((*self.columns, *self.made_names), "columns: a column is made twice")
         return self
 

@@ -21,10 +21,7 @@ class Milestone(base.Section):
     @classmethod
     def check_survival(cls, value: object) -> object:
         if value == 0:
-            raise ValueError(
-                "no finite hazard reaches survival 0; write the share of half a patient, such as survival: 0.0125 in "
-                "an arm of 40, or leave this milestone out"
-            )
+            raise base.refuse("survival_zero")
         return value
 
 
@@ -44,7 +41,7 @@ class UnmeasuredConfounder(base.Section):
         for name in ("prevalence", "prevalence_control", "hazard_ratio"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name}: [{low:g}, {high:g}] falls; the lowest first: [{high:g}, {low:g}]")
+                raise base.refuse("falling_range", name=name, low=low, high=high)
         return self
 
     def describe(self) -> str:
@@ -83,11 +80,11 @@ class BaselineSummary(base.Section):
     @model_validator(mode="after")
     def check_level(self) -> Self:
         if self.level is not None and self.statistic != "share":
-            raise ValueError("only a share has a level; statistic: share, or no level")
+            raise base.refuse("level_of_no_share")
         if self.statistic == "share" and not 0 < self.value < 1:
-            raise ValueError("a share lies between 0 and 1; leave out levels that nobody or everybody has")
+            raise base.refuse("share_beyond")
         if self.statistic == "sd" and not self.value > 0:
-            raise ValueError("a standard deviation is above 0; value: the published one, such as 9.5")
+            raise base.refuse("sd_of_zero")
         return self
 
 
@@ -104,8 +101,7 @@ class AggregateControl(ControlBase):
         means = {b.covariate for b in self.baseline if b.statistic == "mean"}
         alone = [b.covariate for b in self.baseline if b.statistic == "sd" and b.covariate not in means]
         if alone:
-            mean = f"{{covariate: {alone[0]}, statistic: mean, value: ...}}"
-            raise ValueError(f"baseline: the sd of {', '.join(alone)} needs its mean beside it; {mean}")
+            raise base.refuse("sd_without_mean", names=", ".join(alone), first=alone[0])
         return self
 
 
@@ -118,9 +114,8 @@ class Description(base.Section):
     tumour_types: str = Field("", description="Tumour types in words.")
     grade: str = Field("", description="Grades in words.")
     criterion: str = Field("", description="Response criterion.")
-    scan_interval_weeks: base.PositiveMonths | None = Field(
-        None, description="Planned interval between scans."
-    )
+    scan_interval_weeks: base.PositiveMonths | None = None
+    """Planned interval between scans."""
     origin: str = Field("", description="Where time starts.")
     enrolment_start_year: base.Year | None = Field(None, description="First year of enrolment.")
     enrolment_end_year: base.Year | None = Field(None, description="Last year of enrolment.")
@@ -157,17 +152,13 @@ class PublishedControl(AggregateControl, Description):
     @model_validator(mode="after")
     def check_curve(self) -> Self:
         if self.median_months is None and all(m.survival == 1 for m in self.milestones):
-            raise ValueError(
-                "no event is expected: nothing to compare with; write median_months, milestones below 1, or both"
-            )
+            raise base.refuse("no_expected_event")
         points = [(m.months, m.survival) for m in self.milestones]
         if self.median_months is not None:
             points.append((self.median_months, 0.5))
         points.sort()
         if any(b[0] == a[0] or b[1] > a[1] for a, b in itertools.pairwise(points)):
-            raise ValueError(
-                "median and milestones must rise in time and not rise in survival; survival is 0.5 at median_months"
-            )
+            raise base.refuse("rising_survival")
         intervals: dict[str, tuple] = {
             f"survival at {m.months:g} months": (m.low, m.survival, m.high) for m in self.milestones
         }
@@ -175,7 +166,7 @@ class PublishedControl(AggregateControl, Description):
         for name, bounds in intervals.items():
             known = [bound for bound in bounds if bound is not None]
             if known != sorted(known):
-                raise ValueError(f"{name} lies outside its interval; low, value and high in this order")
+                raise base.refuse("outside_interval", name=name)
         return self
 
 
@@ -225,7 +216,7 @@ class PatientsControl(ControlBase, Description):
     @model_validator(mode="after")
     def check_weights(self) -> Self:
         if (self.weights or self.match_ratio) and not self.covariates:
-            raise ValueError("weights and matching need covariates; such as covariates: [age_years, sex]")
+            raise base.refuse("weights_without_covariates")
         return self
 
 
@@ -252,11 +243,8 @@ class Claim(base.Section):
     """Time of a cumulative incidence from the first cycle; needed for one, and for nothing else."""
     group: base.Name | Annotated[str, Field(pattern=NUCLIDE)] = "all"
     """`all`, the radionuclide of the first cycle, as 177Lu, or, for shares and medians, a response group."""
-    published: base.Number = Field(
-        ge=-100,
-        le=base.LONGEST_MONTHS,
-        description="Published value: share, months, or a year mL/min/1.73 m2 or per cent.",
-    )
+    published: base.Number = Field(ge=-100, le=base.LONGEST_MONTHS)
+    """Published value: share, months, or a year mL/min/1.73 m2 or per cent."""
     relation: Literal["equal", "below", "above"] = "equal"
     """Whether the publication states a value or a bound."""
     source: str = Field("", description="Citation.")
@@ -269,20 +257,14 @@ class Claim(base.Section):
             "year": (-100, 100, "a change a year, -100 to 100"),
         }
         low, high, wanted = ranges.get(self.quantity.rpartition("_")[2], (0, 1, "a share between 0 and 1"))
+        quantity, of_time = self.quantity, self.quantity.endswith("_incidence")
         if not low <= self.published <= high:
-            raise ValueError(f"published is {self.published:g}; {self.quantity} is {wanted}")
-        of_time = self.quantity.endswith("_incidence")
-        if of_time and self.months is None:
-            raise ValueError(f"{self.quantity} needs months; such as months: 60")
-        if self.months is not None and not of_time:
-            raise ValueError(f"{self.quantity} has no months; leave them out")
-        if (
-            (of_time or self.quantity.endswith("_year"))
-            and self.group != "all"
-            and not self.is_of_radionuclide
-        ):
-            wanted = "all or a radionuclide, such as group: 177Lu"
-            raise ValueError(f"group is {self.group}; that of {self.quantity} is {wanted}")
+            raise base.refuse("published_beyond", published=self.published, quantity=quantity, wanted=wanted)
+        if of_time != (self.months is not None):
+            raise base.refuse("claim_needs_months" if of_time else "claim_has_no_months", quantity=quantity)
+        of_safety = of_time or quantity.endswith("_year")
+        if of_safety and self.group != "all" and not self.is_of_radionuclide:
+            raise base.refuse("group_of_claim", group=self.group, quantity=quantity)
         return self
 
     @property

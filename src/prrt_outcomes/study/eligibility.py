@@ -37,11 +37,12 @@ class Condition(base.Section):
     @model_validator(mode="after")
     def check_bounds(self) -> Self:
         if self.minimum is None and self.maximum is None:
-            raise ValueError(f"{self.item} has no bound; such as minimum: 75")
+            raise base.refuse("condition_without_bound", item=self.item)
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"{self.item}: minimum exceeds the maximum; at most {self.maximum:g}")
+            raise base.refuse("minimum_above_maximum", item=self.item, maximum=self.maximum)
         if self.unit not in UNITS[self.measure]:
-            raise ValueError(f"{self.measure} has no unit {self.unit}; {', '.join(UNITS[self.measure])}")
+            known = ", ".join(UNITS[self.measure])
+            raise base.refuse("no_unit_of_measure", measure=self.measure, unit=self.unit, known=known)
         return self
 
 
@@ -54,17 +55,13 @@ class EligibilitySet(base.Section):
 
     @model_validator(mode="after")
     def check_items(self) -> Self:
-        keys = [
-            (c.item, phase, c.radionuclide)
-            for c in self.conditions
-            for phase in ("first", "later")
-            if c.cycles in ("all", phase)
-        ]
+        phases = {"all": ("first", "later"), "first": ("first",), "later": ("later",)}
+        keys = [(c.item, phase, c.radionuclide) for c in self.conditions for phase in phases[c.cycles]]
         base.check_distinct(keys, "eligibility: an item has two bounds for the same cycles")
         units = {(c.item, c.measure, c.unit) for c in self.conditions}
         base.check_distinct((item for item, *_ in units), "eligibility: an item has two measures or units")
         for item in {ALL_CONDITIONS, ALL_MEASURED} & {c.item for c in self.conditions}:
-            raise ValueError(f"{item} is the name of all conditions together in results; such as uptake")
+            raise base.refuse("item_of_results", item=item)
         return self
 
 
@@ -74,14 +71,9 @@ def resolve_set(entry: Any) -> Any:
     Raises ValueError when no set has the name.
     """
     if isinstance(entry, str) and entry not in SETS:
-        raise ValueError(f"no set of conditions is called {entry!r}; {', '.join(SETS)}, or rows of your own")
-    found = (
-        SETS[entry]
-        if isinstance(entry, str)
-        else {"conditions": entry}
-        if isinstance(entry, list | tuple)
-        else entry
-    )
+        raise base.refuse("no_such_set", name=entry, known=", ".join(SETS))
+    found = SETS[entry] if isinstance(entry, str) else entry
+    found = {"conditions": found} if isinstance(found, list | tuple) else found
     if not isinstance(found, dict) or not isinstance(found.get("conditions"), list | tuple):
         return found
     said = {key: found[key] for key in SAID if key in found}

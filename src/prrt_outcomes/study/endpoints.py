@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
-from prrt_outcomes.study.base import Name, Section, Title, spell_name
+from prrt_outcomes.study.base import Name, Section, Title, refuse, spell_name
 
 Origin = Literal["first_cycle", "diagnosis", "referral", "first_response", "retreatment", "reported"]
 
@@ -74,9 +74,7 @@ class EndpointDefinition(Section):
     def check_event(self) -> Self:
         rules = (self.progression, self.death, self.new_therapy, self.retreatment, self.lost)
         if not {"event", "next_therapy"} & set(rules) and not self.events:
-            raise ValueError(
-                "nothing is an event; such as progression: event, or death: event, new_therapy, retreatment or events"
-            )
+            raise refuse("nothing_is_event")
         return self
 
 
@@ -93,16 +91,14 @@ def resolve_endpoint(entry: str | dict) -> dict:
     if isinstance(entry, str):
         entry = {"name": entry} | ({"preset": entry} if entry in PRESETS else {"origin": "reported"})
     if not isinstance(entry, dict):
-        raise ValueError(
-            "an endpoint is the name of a preset or a definition with a name; such as pfs, or {name: own, preset: pfs}"
-        )
+        raise refuse("no_endpoint")
     name, preset = str(entry.get("name", "")), entry.get("preset")
     if not isinstance(preset, str | None):
-        raise ValueError(f"preset is no name; presets are {', '.join(PRESETS)}")
+        raise refuse("preset_no_name", known=", ".join(PRESETS))
     if preset is None and name in PRESETS and len(entry) == 1:
         preset = name
     if preset is not None and preset not in PRESETS:
-        raise ValueError(f"no preset is called {preset!r}; presets are {', '.join(PRESETS)}")
+        raise refuse("no_such_preset", name=preset, known=", ".join(PRESETS))
     if not preset and entry.get("origin") == "reported":
         title = REPORTED_TITLES.get(name) or spell_name(name)
         return {"title": title, "progression": "ignore", "end": "last_contact"} | entry

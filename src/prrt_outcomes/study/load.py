@@ -73,10 +73,8 @@ def _drop(data: dict[str, Any], location: tuple[int | str, ...]) -> bool:
     node: Any = data
     found: list[tuple[Any, int | str]] = []
     for part in location:
-        is_there = (
-            part in node if isinstance(node, dict) else isinstance(node, list) and part in range(len(node))
-        )
-        if is_there:
+        known = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+        if part in known:
             found.append((node, part))
             node = node[part]
     if not found or (found[-1][0] is data and found[-1][1] == "tables"):

@@ -40,12 +40,12 @@ class TreatmentSettings(base.Section):
     @model_validator(mode="after")
     def check_interval(self) -> Self:
         if self.monitoring_days > self.eligibility_days:
-            raise ValueError(f"monitoring_days exceeds eligibility_days; at most {self.eligibility_days}")
+            raise base.refuse("days_of_monitoring", most=self.eligibility_days)
         longest, gap = self.cycle_interval_maximum_weeks, self.retreatment_gap_weeks
         if not self.cycle_interval_minimum_weeks < longest:
-            raise ValueError(f"cycle_interval_minimum_weeks must be below the maximum; less than {longest:g}")
+            raise base.refuse("shortest_interval", longest=longest)
         if longest > gap:
-            raise ValueError(f"cycle_interval_maximum_weeks exceeds retreatment_gap_weeks; at most {gap:g}")
+            raise base.refuse("longest_interval", gap=gap)
         return self
 
 
@@ -69,9 +69,8 @@ class TableParts(base.Section):
     """Rows or columns of a table of report and manuscript, named by their code or as the table shows them."""
 
     drop: tuple[str, ...] = Field((), description="What is left out; a heading with all rows below it.")
-    rename: dict[str, base.Title] = Field(
-        default_factory=dict, description="What is shown under another name."
-    )
+    rename: dict[str, base.Title] = Field(default_factory=dict)
+    """What is shown under another name."""
     order: tuple[str, ...] = Field((), description="What stands first, in this order; the others follow.")
 
 
@@ -94,12 +93,8 @@ PublicationTable = Literal[
 class DisclosureSettings(base.Section):
     """What a release may show."""
 
-    minimum_count: base.Whole = Field(
-        5,
-        ge=3,
-        le=1_000_000,
-        description="Smallest count that `prrt-outcomes release` may show; counts are rounded to its multiples.",
-    )
+    minimum_count: base.Whole = Field(5, ge=3, le=1_000_000)
+    """Smallest count that `prrt-outcomes release` may show; counts are rounded to its multiples."""
 
 
 Activity = Annotated[base.Number, Field(gt=0, le=1_000)]
@@ -173,11 +168,9 @@ def _expand_sources(tables: Any) -> Any:
 
 def _check_required_tables(tables: dict) -> dict:
     if "patients" not in tables:
-        raise ValueError("the table patients is required; such as patients: data/patients.csv")
+        raise base.refuse("no_patients")
     if not any(name in tables for name in OUTCOME_TABLES):
-        raise ValueError(
-            f"one of the tables {' and '.join(OUTCOME_TABLES)} is required; such as follow_up: data/follow_up.csv"
-        )
+        raise base.refuse("no_outcome_table", tables=" and ".join(OUTCOME_TABLES))
     return tables
 
 
@@ -255,15 +248,11 @@ class Study(base.Section):
         base.check_distinct((e.name for e in self.endpoints), "endpoints: a name is given twice")
         reported = [e.name for e in self.endpoints if e.origin == "reported"]
         if reported and "reported_outcomes" not in self.tables:
-            raise ValueError(
-                f"endpoints: {', '.join(reported)} is no preset, and there is no table reported_outcomes to take it "
-                f"from; presets are {', '.join(PRESETS)}"
-            )
+            known = ", ".join(PRESETS)
+            raise base.refuse("neither_preset_nor_reported", names=", ".join(reported), known=known)
         needing = [e.name for e in self.endpoints if e.missed_assessments != "ignore"]
         if needing and self.assessment_interval_days is None:
-            raise ValueError(
-                f"endpoints: {', '.join(needing)} needs assessment_interval_days; such as assessment_interval_days: 90"
-            )
+            raise base.refuse("needs_assessment_interval", names=", ".join(needing))
         return self
 
     @model_validator(mode="after")
@@ -271,10 +260,10 @@ class Study(base.Section):
         for key in ("controls", "claims"):
             base.check_distinct((item.id for item in getattr(self, key)), f"{key}: an id is given twice")
         if sum(c.primary for c in self.controls) > 1:
-            raise ValueError("controls: only one comparison can be primary; primary: true at one of them")
+            raise base.refuse("several_primary")
         known = {e.name for e in self.endpoints} | {"pfs", "os", "ttp"}
         unknown = sorted({c.endpoint for c in self.controls} - known)
         if unknown:
-            problem = f"controls: endpoint {', '.join(unknown)} is not among the study's endpoints"
-            raise ValueError(f"{problem}; one of {', '.join(sorted(known))}")
+            names = {"names": ", ".join(unknown), "known": ", ".join(sorted(known))}
+            raise base.refuse("endpoint_of_control", **names)
         return self

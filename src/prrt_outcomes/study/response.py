@@ -63,17 +63,13 @@ class CriterionDefinition(base.Section):
     @model_validator(mode="after")
     def check_definition(self) -> Self:
         if self.minor_fall is not None and self.minor_fall >= self.partial_fall:
-            raise ValueError(f"minor_fall must be below partial_fall; less than {self.partial_fall:g}")
+            raise base.refuse("minor_above_partial", most=self.partial_fall)
         if (self.measure == "marker") != (self.analyte is not None):
-            raise ValueError(
-                "the measure marker, and no other, names an analyte; such as measure: marker, analyte: chromogranin_a"
-            )
+            raise base.refuse("marker_and_analyte")
         if (self.measure == "marker") != (self.overall_table == "marker"):
-            raise ValueError(
-                "the measure marker, and no other, has the overall_table marker; overall_table: marker"
-            )
+            raise base.refuse("marker_and_table")
         if self.measure == "product" and self.node_short_axis:
-            raise ValueError("node_short_axis goes with the measure diameter; node_short_axis: false")
+            raise base.refuse("short_axis_of_product")
         return self
 
 
@@ -147,7 +143,7 @@ class ResponseSettings(base.Section):
         codes = [code for group in self.groups.values() for code in group]
         twice = sorted({code for code in codes if codes.count(code) > 1})
         if twice:
-            raise ValueError(f"groups: {', '.join(twice)} stand in more than one group; each response in one")
+            raise base.refuse("response_in_two_groups", names=", ".join(twice))
         return self
 
     @model_validator(mode="after")
@@ -158,24 +154,17 @@ class ResponseSettings(base.Section):
         definitions = (*self.definitions, *written)
         own = [d.name for d in definitions]
         if not names or len(set(names)) < len(names) or len(set(own)) < len(own):
-            raise ValueError(
-                "criteria: name at least one criterion, and each once; such as criteria: [recist_1_1]"
-            )
+            raise base.refuse("no_criteria")
         shadowing = sorted(set(own) & set(NAMED_CRITERIA))
         if shadowing:
-            raise ValueError(f"criteria: {', '.join(shadowing)} is taken; give your criterion its own name")
+            raise base.refuse("criterion_taken", names=", ".join(shadowing))
         unknown = [name for name in names if name not in NAMED_CRITERIA and name not in own]
         if unknown:
-            raise ValueError(
-                f"criteria: {', '.join(unknown)} is unknown; known are {', '.join(NAMED_CRITERIA)}, "
-                "or write a full definition"
-            )
+            known = ", ".join(NAMED_CRITERIA)
+            raise base.refuse("unknown_criterion", names=", ".join(unknown), known=known)
         # The model is frozen; this is the one moment at which its parts are put in their places.
         object.__setattr__(self, "criteria", names)
         object.__setattr__(self, "definitions", definitions)
         if names[0] in self.markers:
-            raise ValueError(
-                f"criteria: {names[0]} is a laboratory value, which is no response to treatment; a criterion of "
-                "tumour size first"
-            )
+            raise base.refuse("marker_first", name=names[0])
         return self

@@ -27,11 +27,8 @@ def build_study_schema() -> dict:
     endpoints["items"] = {"anyOf": [{"enum": list(PRESETS)}, {"$ref": "#/$defs/EndpointDefinition"}]}
     rows = schema["$defs"]["EligibilitySet"]["properties"]["conditions"]
     own = schema["$defs"]["TreatmentSettings"]["properties"]["eligibility"]
-    own["anyOf"] = [
-        {"enum": list(SETS)},
-        {k: rows[k] for k in ("type", "items", "minItems")},
-        {"$ref": own.pop("$ref")},
-    ]
+    listed = {key: rows[key] for key in ("type", "items", "minItems")}
+    own["anyOf"] = [{"enum": list(SETS)}, listed, {"$ref": own.pop("$ref")}]
     return schema
 
 

@@ -19,7 +19,6 @@ from prrt_outcomes.tables.schema import load_schema, read_data
 from prrt_outcomes.units import DAYS_PER_YEAR
 
 TIMED_TYPES = ("date", "partial")
-PART_ROWS = 500_000
 PARTS = ("columns", "lookups", "rules")
 
 
@@ -68,21 +67,17 @@ def _find_rows(
     name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
 ) -> Iterator[tuple[dict, np.ndarray, pd.Series]]:
     """For each rule of a table the rows that break it, and for a limit what is expected of these, by their position."""
-    is_wrong, is_asked = (np.zeros((len(rules), len(table)), dtype=bool) for _ in range(2))
-    limits: list[list[pd.Series]] = [[pd.Series(dtype=object)] for _ in rules]
-    for part in _split_table(name, table, rules, of_patient) if rules else ():
-        frame = _derive_columns(name, part)
-        rows = frame.index.to_numpy()
-        for i, rule in enumerate(rules):
-            broken = _evaluate(frame, rule["when"])
-            is_wrong[i, rows] = broken
-            if "by" in rule:
-                is_asked[i, rows] = _evaluate(frame, rule["of"])
-            if "limit" in rule:
-                limits[i].append(_list_limits(frame.loc[broken, rule["limit"]], rule["expected"]))
-    for i, rule in enumerate(rules):
-        told = _find_first(name, table, rule, is_wrong[i], is_asked[i]) if "by" in rule else is_wrong[i]
-        yield rule, told, pd.concat(limits[i])
+    frame = _derive_columns(name, _gather_columns(name, table, rules, of_patient)) if rules else table
+    order = np.argsort(frame.index.to_numpy())
+    for rule in rules:
+        broken = _evaluate(frame, rule["when"])
+        is_wrong, limits = broken.to_numpy()[order], pd.Series(dtype=object)
+        if "by" in rule:
+            is_asked = _evaluate(frame, rule["of"]).to_numpy()[order]
+            is_wrong = _find_first(name, table, rule, is_wrong, is_asked)
+        if "limit" in rule:
+            limits = _list_limits(frame.loc[broken, rule["limit"]], rule["expected"])
+        yield rule, is_wrong, limits
 
 
 def _find_first(
@@ -112,9 +107,8 @@ def _find_first(
 def _list_limits(years: pd.Series, expected: str) -> pd.Series:
     """What is expected of each row: a date up to, or from, the limit."""
     days = np.rint(years.to_numpy(float) * DAYS_PER_YEAR).astype("int64")
-    return pd.Series(
-        [f"{expected}{day}" for day in np.datetime64("1970-01-01") + days], years.index, dtype=object
-    )
+    texts = [f"{expected}{day}" for day in np.datetime64("1970-01-01") + days]
+    return pd.Series(texts, years.index, dtype=object)
 
 
 def _evaluate(frame: pd.DataFrame, expression: str) -> pd.Series:
@@ -143,40 +137,28 @@ def _gather_of_patient(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return frame.assign(first_cycle_from=day, first_cycle_to=day)
 
 
-def _split_table(
+def _gather_columns(
     name: str, table: pd.DataFrame, rules: list[dict], of_patient: pd.DataFrame
-) -> Iterator[pd.DataFrame]:
-    """The columns that rules use, those of the patient beside them; a long table comes in parts of whole patients."""
+) -> pd.DataFrame:
+    """The columns that rules use, and beside them those of the patient."""
     own = [load_rules()[key].get(name) for key in ("columns", "lookups")]
-    is_timed = name in DATED_ROWS
     used = {"patient_id", f"{DATED_ROWS.get(name)}_from", *re.findall(r"\w+", repr([rules, own]))}
+    frame = _derive_years(name, table, used)
     if "patients" not in (name, *(key.table for key in load_schema(name).foreign_keys)):
-        yield _derive_years(name, table, used)
-        return
+        return frame
     patients, names = pd.factorize(table["patient_id"])
     places = np.append(of_patient.index.get_indexer(pd.Index(np.asarray(names, object))), -1)[patients]
     known = of_patient.reset_index(drop=True)
-    for rows in _split_rows(patients) if is_timed else [slice(None)]:
-        frame = _derive_years(name, table.iloc[rows], used)
-        others = known[[column for column in known if column in used and column not in frame]]
-        frame = pd.concat([frame, others.reindex(places[rows]).set_index(frame.index)], axis=1)
-        if is_timed:  # rows of one patient are found faster by a number
-            numbers = pd.Series(patients[rows], frame.index)
-            frame["patient_id"] = numbers if numbers.min() >= 0 else numbers.astype("Int64").mask(numbers < 0)
-        yield frame
-
-
-def _split_rows(patients: np.ndarray) -> list[np.ndarray]:
-    """Positions of the rows of a table in parts of about `PART_ROWS`, each with all rows of its patients."""
-    order = np.argsort(patients, kind="stable")
-    begins = np.append(np.flatnonzero(np.diff(patients[order])) + 1, len(order))
-    wanted = np.arange(PART_ROWS, len(order), PART_ROWS)
-    parts = np.split(order, np.unique(begins[np.searchsorted(begins, wanted)]))
-    return [np.sort(part) for part in parts if len(part)]
+    others = known[[column for column in known if column in used and column not in frame]]
+    frame = pd.concat([frame, others.reindex(places).set_index(frame.index)], axis=1)
+    if name in DATED_ROWS:  # rows of one patient are found faster by a number
+        numbers = pd.Series(patients, frame.index)
+        frame["patient_id"] = numbers if numbers.min() >= 0 else numbers.astype("Int64").mask(numbers < 0)
+    return frame
 
 
 def _derive_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """A part of a table in the order of time with the columns that its rules derive; the index tells the rows."""
+    """A table in the order of time with the columns that its rules derive; the index tells the rows."""
     if name == "labs":
         frame["to_si"] = convert_units_to_si(frame["analyte"], frame["unit"])
     if name in DATED_ROWS and not _is_in_order(frame["patient_id"], frame[f"{DATED_ROWS[name]}_from"]):
@@ -193,9 +175,8 @@ def _derive_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 def _is_in_order(patients: pd.Series, days: pd.Series) -> bool:
     """Whether the rows of each patient stand together and in order of time, so that nothing need be sorted."""
     is_next = patients.eq(patients.shift()).fillna(False)
-    return len(patients) - int(is_next.sum()) == patients.nunique() and bool(
-        (days.diff()[is_next] >= 0).all()
-    )
+    is_together = len(patients) - int(is_next.sum()) == patients.nunique()
+    return is_together and bool((days.diff()[is_next] >= 0).all())
 
 
 def _derive_years(name: str, table: pd.DataFrame, used: Container[str]) -> pd.DataFrame:
@@ -212,11 +193,8 @@ def _derive_years(name: str, table: pd.DataFrame, used: Container[str]) -> pd.Da
 
 
 def _convert_to_years(days: pd.Series | np.ndarray) -> np.ndarray:
-    return (
-        (np.asarray(days, "datetime64[ns]") - np.datetime64("1970-01-01"))
-        / np.timedelta64(1, "D")
-        / DAYS_PER_YEAR
-    )
+    since = np.asarray(days, "datetime64[ns]") - np.datetime64("1970-01-01")
+    return since / np.timedelta64(1, "D") / DAYS_PER_YEAR
 
 
 def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellFaults]]:
@@ -241,18 +219,13 @@ def check_references(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[CellF
 def find_missing_tables(names: Iterable[str]) -> list[Problem]:
     """List tables that the study does not name and others refer to, or are of little use without."""
     given = set(names)
-    return [
-        tell("missing_parent", name, table=foreign.table)
-        for name in sorted(given)
-        for foreign in load_schema(name).foreign_keys
-        if foreign.table not in given
-    ] + [
-        Problem(
-            rule["table"], None, "", "", f"without a table {rule['companion']}", rule["expected"], "warning"
-        )
-        for rule in load_rules()["companions"]
-        if rule["table"] in given and rule["companion"] not in given
-    ]
+    parents = [(name, foreign.table) for name in sorted(given) for foreign in load_schema(name).foreign_keys]
+    problems = [tell("missing_parent", name, table=table) for name, table in parents if table not in given]
+    for rule in load_rules()["companions"]:
+        if rule["table"] in given and rule["companion"] not in given:
+            words = f"without a table {rule['companion']}", rule["expected"], "warning"
+            problems.append(Problem(rule["table"], None, "", "", *words))
+    return problems
 
 
 def _find_orphans(child: pd.Series, parent: pd.Series, table: str) -> list[CellFaults]:

@@ -1,17 +1,13 @@
 # ruff: noqa: E501
 """Mutants of a small clean cohort: each is refused or told as a warning, and none ends as a fault of the program."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from prrt_outcomes.cli.main import main
-from prrt_outcomes.cohort import plausibility
-from prrt_outcomes.cohort.plausibility import check_plausibility, load_rules
-from prrt_outcomes.tables.frames import conform_table
+from prrt_outcomes.cohort.plausibility import load_rules
 
 # table | rows | change | what `check` says
 # `one` row of those that fit is drawn; `drop` leaves rows out, `copy` adds them again with the change behind it
@@ -243,25 +239,6 @@ def test_mutant(check, table, rows, change, problem):
     status, said = check(mutate(tables, table, rows, change, generator))
     assert status in (0, 1)
     assert problem in said
-
-
-@pytest.mark.parametrize(
-    ("table", "rows", "change"), [case[:3] for case in cases() if case[0] in ("labs", "lesions", "therapies")]
-)
-def test_a_table_in_parts_gives_the_same(monkeypatch, table, rows, change):
-    tables = mutate(draw_cohort(), table, rows, change, np.random.default_rng(7))
-    frames = {
-        name: conform_table(
-            name, frame.drop(columns="scan", errors="ignore").reset_index(drop=True).replace("", None)
-        )
-        for name, frame in tables.items()
-    }
-    whole, parts = [], []
-    for listed, size in ((whole, 1_000), (parts, 5)):
-        monkeypatch.setattr(plausibility, "PART_ROWS", size)
-        for fault in check_plausibility(frames)[table]:
-            listed.append(replace(fault, positions=fault.positions.tolist()))
-    assert parts == whole
 
 
 @pytest.mark.parametrize(("settings", "problem"), SETTINGS.values(), ids=SETTINGS)

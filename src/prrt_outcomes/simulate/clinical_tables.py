@@ -89,24 +89,21 @@ def derive_follow_up(history: History, clinical_days: Array, rng: Rng) -> pd.Dat
     progression = np.minimum(detection, clinical_days)
     biochemical = rng.random(patients) < 0.15
     basis = np.where(np.isfinite(detection), 0, np.where(biochemical, 2, 1))
-    cause = np.where(
-        np.isfinite(progression) & (rng.random(patients) < 0.85), 0, rng.integers(1, 4, patients)
-    )
+    has_progressed = np.isfinite(progression)
+    of_tumour = has_progressed & (rng.random(patients) < 0.85)
+    cause = np.where(of_tumour, 0, rng.integers(1, 4, patients))
+    status = np.select([observation.dead, observation.lost], [1, 2], 0)
     death = last.copy()
     death[~observation.dead] = None
     return pd.DataFrame(
         {
             "patient_id": history.ids,
             "last_contact_date": last,
-            "vital_status": select_codes(
-                ("alive", "dead", "lost"), np.where(observation.dead, 1, np.where(observation.lost, 2, 0))
-            ),
+            "vital_status": select_codes(("alive", "dead", "lost"), status),
             "death_date": death,
             "death_cause": select_codes(MODEL.death_causes, np.where(observation.dead, cause, -1)),
             "progression_date": format_partial_dates(derive_dates(entry, progression)),
-            "progression_basis": select_codes(
-                ("radiological", "clinical", "biochemical"), np.where(np.isfinite(progression), basis, -1)
-            ),
+            "progression_basis": select_codes(MODEL.progression_bases, np.where(has_progressed, basis, -1)),
         }
     )
 
@@ -128,11 +125,8 @@ def derive_assessments(history: History, rng: Rng) -> pd.DataFrame:
     neighbour = np.array([PR, SD, PR, NE, SD, NE, -1])[response]
     reported = np.where(wrong, neighbour, response)
     has_non_target = history.lesions.non_target[rows]
-    non_target = np.select(
-        [~has_non_target, first, readings.non_target_pd[rows, column], readings.non_target_cr[rows, column]],
-        [0, -1, 3, 1],
-        2,
-    )
+    progressed, gone = readings.non_target_pd[rows, column], readings.non_target_cr[rows, column]
+    non_target = np.select([~has_non_target, first, progressed, gone], [0, -1, 3, 1], 2)
     frame = pd.DataFrame(
         {
             "row": rows,
@@ -178,16 +172,14 @@ def derive_lesions(history: History, rng: Rng) -> pd.DataFrame:
     ]
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.sort_values(["row", "day", "lesion"], kind="stable", ignore_index=True)
-    row = frame["row"].to_numpy()
+    row, lesion = frame["row"].to_numpy(), frame["lesion"].to_numpy()
     return pd.DataFrame(
         {
             "patient_id": select_codes(history.ids, row),
             "assessment_date": history.derive_dates(row, frame["day"].to_numpy()),
-            "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), frame["lesion"].to_numpy()),
+            "lesion_id": select_codes((*TARGET_IDS, "N1", "N2"), lesion),
             "reader": "local",
-            "role": select_codes(
-                ("target", "new"), (frame["lesion"].to_numpy() >= len(TARGET_IDS)).astype(int)
-            ),
+            "role": select_codes(("target", "new"), (lesion >= len(TARGET_IDS)).astype(int)),
             "organ": select_codes(ORGANS, frame["organ"].to_numpy()),
             "lymph_node": frame["node"].to_numpy(),
             "longest_mm": frame["longest"].to_numpy(),

@@ -43,9 +43,8 @@ def draw_controls(
     seen = seen + np.round(rng.exponential(MODEL.delay_mean_days, patients))
     delay, share = draw_prompted(death < seen, settings, rng)
     seen = np.ceil(np.where(share, np.minimum(seen, progression + delay), seen))
-    last_scan = MODEL.first_scan_days + interval * np.floor(
-        (np.minimum(end, death) - MODEL.first_scan_days) / interval
-    )
+    n_scans = np.floor((np.minimum(end, death) - MODEL.first_scan_days) / interval)
+    last_scan = MODEL.first_scan_days + interval * n_scans
     event_day = np.minimum(seen, death)
     event = event_day <= end
     pfs = np.where(event, event_day, np.where(last_scan >= MODEL.first_scan_days, last_scan, 0.5))
@@ -93,9 +92,8 @@ def derive_control_tables(
     ids = format_patient_ids(settings.controls.patients, prefix="H")
     prior_lines = np.minimum(rng.poisson(0.6 + 0.4 * (controls["ecog"].to_numpy() > 0)), 5)
     patients = derive_covariates(controls, ids, prior_lines, settings, rng)
-    injury = draw_injuries(
-        controls, controls["os_days"].to_numpy(), settings, open_stream(seed, "control_injury")
-    )
+    stream = open_stream(seed, "control_injury")
+    injury = draw_injuries(controls, controls["os_days"].to_numpy(), settings, stream)
     found = {name: (controls[f"{name}_days"], controls[f"{name}_event"]) for name in ("pfs", "os")}
     outcomes = [
         pd.DataFrame({"patient_id": ids, "endpoint": name, "time": time, "event": event})

@@ -88,9 +88,8 @@ def draw_history(
     if later is not None:
         cohort = settings.cohort.model_copy(update={"data_cutoff": later})
         settings, known = settings.model_copy(update={"cohort": cohort}), grid.days.shape[1] - 1
-        further = schedule.draw_scan_grid(
-            baseline, planned, lesions, settings, open_stream(seed, "later"), known
-        )
+        stream = open_stream(seed, "later")
+        further = schedule.draw_scan_grid(baseline, planned, lesions, settings, stream, known)
         grid = schedule.extend_scan_grid(grid, further)
     response_days = derive_response_days(lesions, grid)
 
@@ -109,18 +108,16 @@ def draw_history(
     grid = schedule.derive_prompted_scans(grid, progression, death, settings, open_stream(seed, "prompted"))
     sizes = compute_shrunken_sizes(lesions, grid.days)
     observation = schedule.draw_observation(baseline, death, settings, open_stream(seed, "observation"))
-    given = schedule.derive_given_cycles(
-        planned, progression, observation.end_days, observation.dead, open_stream(seed, "given")
-    )
-    attended = grid.taken & (grid.days < observation.end_days[:, None])
+    end, stream = observation.end_days, open_stream(seed, "given")
+    given = schedule.derive_given_cycles(planned, progression, end, observation.dead, stream)
+    attended = grid.taken & (grid.days < end[:, None])
     attended &= ~(clinical_only[:, None] & (grid.days >= progression[:, None]))
 
     rng = open_stream(seed, "growth")
     unseen = grid.unseen & (grid.days < progression[:, None])[:, None, :]
     value, state = measure_lesions(sizes, grid.noise, unseen, lesions)
-    value = schedule.apply_progression(
-        value, attended, grid, progression, route == schedule.BY_TARGET, lesions, rng
-    )
+    by_target = route == schedule.BY_TARGET
+    value = schedule.apply_progression(value, attended, grid, progression, by_target, lesions, rng)
     progressed = grid.days >= progression[:, None]
     small_node = lesions.node[:, :, None] & (value < 10.0)
     gone = (state == ABSENT) | small_node | ~lesions.present[:, :, None]
@@ -138,10 +135,10 @@ def draw_history(
 
     rng = open_stream(seed, "retreatment")
     share = settings.treatment.retreatment_share
-    second = schedule.draw_second_course(grid, given, lesions, response, observation.end_days, share, rng)
+    second = schedule.draw_second_course(grid, given, lesions, response, end, share, rng)
     readings, state = schedule.apply_second_course(readings, state, grid, second, lesions, rng)
     # Another anticancer therapy without progression: never for nearly all.
-    rng, ends = open_stream(seed, "early_therapy"), np.minimum(second.found_days, observation.end_days)
+    rng, ends = open_stream(seed, "early_therapy"), np.minimum(second.found_days, end)
     early = grid.days[:, 1] + rng.integers(20, 200, patients)
     early = np.where((rng.random(patients) < MODEL.early_therapy_share) & (early < ends), early, np.inf)
     before_second = readings.attended & (readings.days < second.days[:, :1])

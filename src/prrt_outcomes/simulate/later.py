@@ -42,18 +42,15 @@ def follow_on(first: Tables, second: Tables, history: History) -> Tables:
         elif name == "reported_outcomes":
             made[name] = second[name]
         else:
-            later = second[name][
-                _read_days(second[name][key[1]]) > second[name]["patient_id"].astype(str).map(last)
-            ]
-            made[name] = _stack(name, [table, later])
+            rows = second[name]
+            is_later = _read_days(rows[key[1]]) > rows["patient_id"].astype(str).map(last)
+            made[name] = _stack(name, [table, rows[is_later]])
     made["follow_up"] = _follow_contacts(first["follow_up"], second["follow_up"])
     made["therapies"] = _fill_ends(made["therapies"], second["therapies"])
     stopped = first["patients"]["stop_reason"].astype(str)
     known = second["patients"]["stop_reason"].astype(str)
-    made["patients"] = first["patients"].assign(
-        stop_reason=known.where(stopped.eq("end_of_observation"), stopped)
-    )
-    return made
+    reason = known.where(stopped.eq("end_of_observation"), stopped)
+    return made | {"patients": first["patients"].assign(stop_reason=reason)}
 
 
 def add_patients(tables: Tables, drawn: Tables, after: int, history: History, n: int) -> Tables:

@@ -98,10 +98,8 @@ def measure_lesions(size_mm: Array, noise: Array, unseen: Array, lesions: Lesion
     read = np.where(stays, np.maximum(read, MODEL.normal_node_mm), read)
     small = ~node & (read < MODEL.too_small_mm)
     gone = ~node & lesions.complete[:, None, None] & (size_mm < 4.0)
-    state = np.where(unseen, NOT_EVALUATED, np.where(gone, ABSENT, np.where(small, TOO_SMALL, MEASURED)))
-    value = np.select(
-        [state == ABSENT, state == TOO_SMALL, state == MEASURED], [0.0, MODEL.too_small_mm, read], np.nan
-    )
+    state = np.select([unseen, gone, small], [NOT_EVALUATED, ABSENT, TOO_SMALL], MEASURED)
+    value = np.select([unseen, gone, small], [np.nan, 0.0, MODEL.too_small_mm], read)
     return value, state
 
 
@@ -146,9 +144,8 @@ def evaluate_readings(readings: Readings, present: Array, non_target: Array) -> 
     progressive = readings.new_lesion | readings.non_target_pd | (growth & has_targets)
     partial = sums <= 0.7 * usable[:, :1] + MODEL.tolerance_mm
     others_gone = ~non_target[:, None] | readings.non_target_cr
-    measured = np.select(
-        [~whole, readings.target_gone & others_gone, readings.target_gone | partial], [NE, CR, PR], SD
-    )
+    gone = readings.target_gone
+    measured = np.select([~whole, gone & others_gone, gone | partial], [NE, CR, PR], SD)
     by_eye = np.where(readings.non_target_cr, CR, NON_CR)
     response = np.where(progressive, PD, np.where(has_targets, measured, by_eye))
     known_baseline = readings.attended[:, :1] & (whole[:, :1] | ~has_targets)

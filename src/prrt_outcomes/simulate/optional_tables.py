@@ -26,9 +26,8 @@ def derive_questionnaires(history: History, rng: Rng) -> tuple[pd.DataFrame, pd.
     alive[:, 0] = True
     since = days - history.progression_days[:, None]
     part = np.maximum(days, 0) / MODEL.visit_worst_days
-    burden = (
-        part * np.exp(1 - part) * np.where(history.regimen.starts_with_y90, MODEL.burden_y90, 1.0)[:, None]
-    )
+    factor = np.where(history.regimen.starts_with_y90, MODEL.burden_y90, 1.0)
+    burden = part * np.exp(1 - part) * factor[:, None]
     gain = np.where(since < 0, 1 - np.exp(-np.maximum(days, 0) / 150), 0.0)
     decline = np.clip(since / DAYS_PER_YEAR, 0, 1.5)
     parts = {"treatment": -burden, "benefit": gain, "progression": -decline}
@@ -40,9 +39,8 @@ def derive_questionnaires(history: History, rng: Rng) -> tuple[pd.DataFrame, pd.
     step = 100 / scales["steps"].to_numpy()
     scores = np.clip(np.round(raw / step), 0, scales["steps"].to_numpy()) * step
     asked = rng.random((patients, 1)) < MODEL.questionnaire_share
-    returned = (
-        MODEL.returned_share * MODEL.returned_per_month**months * np.where(since < 0, 1, MODEL.returned_late)
-    )
+    later = np.where(since < 0, 1, MODEL.returned_late)
+    returned = MODEL.returned_share * MODEL.returned_per_month**months * later
     uniform = rng.random((patients, visits, 1))
     shares = scales["instrument"].map(MODEL.instrument_shares).to_numpy()
     kept = (uniform < returned[:, :, None] * shares) & (alive & asked)[:, :, None]
@@ -67,13 +65,10 @@ def _summarise_truth(
     for name, own in {"all": np.ones(len(y90), dtype=bool), "177Lu": ~y90, "90Y": y90}.items():
         for visit in range(1, len(months)):
             inside = own & alive[:, visit]
-            found = scales[["instrument", "scale"]].assign(
-                radionuclide=name, month=months[visit], n=inside.sum()
-            )
-            difference = scores[inside, visit] - scores[inside, 0]
-            rows.append(
-                found.assign(mean_change=difference.mean(axis=0).round(3) if inside.any() else np.nan)
-            )
+            changes = scores[inside, visit] - scores[inside, 0]
+            mean = changes.mean(axis=0).round(3) if inside.any() else np.nan
+            found = {"radionuclide": name, "month": months[visit], "n": inside.sum(), "mean_change": mean}
+            rows.append(scales[["instrument", "scale"]].assign(**found))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -94,9 +89,8 @@ def derive_pet(history: History, rng: Rng) -> pd.DataFrame:
     days = np.column_stack([-rng.integers(3, 40, patients), later])
     taken = scanned[:, None] & (days <= history.observation.end_days[:, None])
     taken[:, 1] &= (later < history.second.days[:, 0]) & (rng.random(patients) < MODEL.pet_again_share)
-    size = np.where(
-        history.lesions.present[:, :, None], compute_shrunken_sizes(history.lesions, np.maximum(days, 0)), 0
-    )
+    size = compute_shrunken_sizes(history.lesions, np.maximum(days, 0))
+    size = np.where(history.lesions.present[:, :, None], size, 0)
     volume = np.pi / 6 * (size**3).sum(axis=1) / 1000 + 1.0
     volume = volume * np.exp(rng.normal(0.8, 0.7, (patients, 1)) + rng.normal(0, 0.08, (patients, 2)))
     volume = np.minimum(volume, 5000.0)

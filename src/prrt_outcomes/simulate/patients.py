@@ -27,10 +27,8 @@ def draw_baseline(
     progressive = rng.random(patients) < odds / (1 + odds)
     centre_shares = 1.0 / (1.0 + 0.4 * np.arange(cohort.centres))
     years = MODEL.control_years if historical else (cohort.first_year, cohort.last_year)
-    first, last = (
-        np.datetime64(f"{year}-{day}").astype(int)
-        for year, day in zip(years, ("01-15", "12-15"), strict=True)
-    )
+    days = f"{years[0]}-01-15", f"{years[1]}-12-15"
+    first, last = (np.datetime64(day).astype(int) for day in days)
     low, high = np.array([0.5, 3.0, 21.0])[grade], np.array([2.49, 20.0, 55.0])[grade]
     gep = GROUP_OF_TYPE[tumour_type] == 0
     return pd.DataFrame(

@@ -42,6 +42,11 @@ class Simulation:
     questionnaires: pd.DataFrame  # truth of their changes, as `derive_questionnaires` returns it
     curve_events: int  # of the published-like arm, as a publication would state them
 
+    @property
+    def filled(self) -> dict[str, pd.DataFrame]:
+        """Tables that hold a row; the others are left out of the study."""
+        return {table: frame for table, frame in self.tables.items() if len(frame)}
+
 
 def simulate_registry(settings: SimulationSettings, patients: int, seed: int) -> dict[str, pd.DataFrame]:
     """Draw a registry in memory: every input table of the contract by name, typed as stages expect their tables.
@@ -138,9 +143,8 @@ def write_simulated_study(
         simulation = draw_simulation(settings, patients, seed)
     else:
         if later_cutoff.year <= settings.cohort.data_cutoff.year:
-            raise UsageError(
-                f"--later is {later_cutoff}: a day of a year after {settings.cohort.data_cutoff.year}"
-            )
+            last = settings.cohort.data_cutoff.year
+            raise UsageError(f"--later is {later_cutoff}: a day of a year after {last}")
         beside = folder.with_name(f"{folder.name}_{later_cutoff.year}")
         _check_request(beside, patients, seed, f"{name}_{later_cutoff.year}", truth_patients)
         simulation, further = draw_later_simulation(settings, patients, seed, later_cutoff)
@@ -162,7 +166,7 @@ def _write_tables(folder: Path, simulation: Simulation, settings: SimulationSett
     """Tables, data package and study file of a registry."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     headers = {}
-    for table, frame in _list_filled(simulation).items():
+    for table, frame in simulation.filled.items():
         write_csv(frame, folder / "data" / f"{table}.csv")
         headers[table] = [str(column) for column in frame.columns]
     package = format_data_package(name, _write_title(settings), headers, EXTRA_COLUMNS)
@@ -224,7 +228,7 @@ def _derive_control_truth(simulation: Simulation) -> pd.DataFrame:
 def format_study(simulation: Simulation, settings: SimulationSettings, name: str) -> str:
     """Text of the `study.yaml` of a synthetic registry."""
     cohort = settings.cohort
-    tables = "\n".join(f"  {table}: data/{table}.csv" for table in _list_filled(simulation))
+    tables = "\n".join(f"  {table}: data/{table}.csv" for table in simulation.filled)
     curve = simulation.tables["control_curves"]
     below = curve.loc[curve["survival"] <= 0.5, "time_months"]
     median = "" if below.empty else f"\n    published_median_months: {below.iloc[0]:.1f}"
@@ -233,19 +237,14 @@ def format_study(simulation: Simulation, settings: SimulationSettings, name: str
         start, end = template.index("  - id: before_prrt"), template.index("claims:")
         template = template[:start] + template[end:]
     return template.format(
+        **vars(MODEL),
         name=name,
         title=_write_title(settings),
         cutoff=cohort.data_cutoff.isoformat(),
         tables=tables,
         interval=settings.scans.interval_days + 45,
-        control=MODEL.curve_control,
-        arm=MODEL.curve_arm,
         median=median,
         events=simulation.curve_events,
-        source=MODEL.control_source,
-        negative=MODEL.negative_control,
-        first_year=MODEL.control_years[0],
-        last_year=MODEL.control_years[1],
     )
 
 
@@ -254,11 +253,6 @@ def _write_title(settings: SimulationSettings) -> str:
     centres = {1: "one centre", 2: "two centres", 3: "three centres", 4: "four centres", 5: "five centres"}
     where = centres.get(cohort.centres, f"{cohort.centres} centres")
     return f"PRRT at {where}, {cohort.first_year}-{cohort.last_year} (synthetic)"
-
-
-def _list_filled(simulation: Simulation) -> dict[str, pd.DataFrame]:
-    """Tables that hold a row; the others are left out of the study."""
-    return {table: frame for table, frame in simulation.tables.items() if len(frame)}
 
 
 def _check_request(folder: Path, patients: int, seed: int, name: str, truth_patients: int | None) -> None:

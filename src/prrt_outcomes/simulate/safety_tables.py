@@ -45,9 +45,8 @@ def derive_labs(history: History, rng: Rng, levels: dict[str, Array] | None = No
         kept = np.ones(len(rows), dtype=bool) if analyte.frequent else ~around_cycle[visit]
         kept &= rng.random(len(rows)) >= history.settings.records.missing_share
         row, column = rows[kept], visit[kept]
-        log_value = (
-            patient[row] + analyte.noise * rng.normal(size=len(row)) - analyte.nadir * fall[row, column]
-        )
+        noise = analyte.noise * rng.normal(size=len(row))
+        log_value = patient[row] + noise - analyte.nadir * fall[row, column]
         if analyte.name in rises:
             log_value = log_value + rises[analyte.name][row, column]
         parts.append(_format_analyte(history, number, row, days[row, column], log_value))
@@ -76,21 +75,15 @@ def _draw_visits(history: History, rng: Rng) -> tuple[Array, Array]:
     nadir = cycles + rng.integers(26, 40, cycles.shape)
     before_next = cycles[:, 1:] - rng.integers(0, 4, (patients, cycles.shape[1] - 1))
     readings = history.readings
-    scans = np.where(
-        readings.attended & (readings.days > 0) & (readings.days <= MODEL.last_sample_days),
-        readings.days,
-        np.inf,
-    )
+    is_in_time = (readings.days > 0) & (readings.days <= MODEL.last_sample_days)
+    scans = np.where(readings.attended & is_in_time, readings.days, np.inf)
     last = np.flatnonzero(np.isfinite(scans).any(axis=0)).max(initial=0)
     scans = scans[:, : int(last) + 1]
     days = np.concatenate([before_first, scans, nadir, before_next], axis=1)
     around = np.arange(days.shape[1]) >= 1 + scans.shape[1]
     days = np.where(days <= history.observation.end_days[:, None], days, np.inf)
-    order = np.argsort(days, axis=1, kind="stable")
-    in_order = np.take_along_axis(days, order, axis=1)
-    repeated = np.zeros(days.shape, dtype=bool)
-    same = np.concatenate([np.zeros((patients, 1), dtype=bool), in_order[:, 1:] == in_order[:, :-1]], axis=1)
-    np.put_along_axis(repeated, order, same, axis=1)
+    is_earlier = np.tril(np.ones((days.shape[1], days.shape[1]), dtype=bool), -1)
+    repeated = ((days[:, :, None] == days[:, None, :]) & is_earlier).any(axis=2)
     return np.where(repeated, np.inf, days), around
 
 

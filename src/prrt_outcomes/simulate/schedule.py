@@ -81,12 +81,9 @@ def derive_given_cycles(
     stopped[:, 0] = False
     given = np.where(stopped.any(axis=1), stopped.argmax(axis=1), MOST_CYCLES)
     at = np.minimum(given, MOST_CYCLES - 1)
-    rows = np.arange(patients)
-    reason = np.select(
-        [given >= regimen.planned, over[rows, at] & dead, over[rows, at], progressed[rows, at], toxicity],
-        [0, 4, 5, 1, 2],
-        default=3,
-    )
+    over, progressed = (found[np.arange(patients), at] for found in (over, progressed))
+    causes = [given >= regimen.planned, over & dead, over, progressed, toxicity]
+    reason = np.select(causes, [0, 4, 5, 1, 2], default=3)
     return replace(regimen, given=given, stop_reason=reason)
 
 

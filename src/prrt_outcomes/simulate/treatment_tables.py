@@ -38,21 +38,18 @@ def derive_cycles(history: History, rng: Rng) -> pd.DataFrame:
     kidney = np.exp(0.25 * rng.normal(size=patients))[rows] * np.exp(0.08 * rng.normal(size=size))
     marrow = np.exp(0.3 * rng.normal(size=patients))[rows] * np.exp(0.1 * rng.normal(size=size))
     hidden = rng.random((3, size)) < history.settings.records.missing_share / 2
+    kidney_gy = activity * np.where(is_y90, 1.9, 0.65) * kidney
+    marrow_gy = activity * np.where(is_y90, 0.06, 0.03) * marrow
+    product = np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
     return pd.DataFrame(
         {
             "patient_id": select_codes(history.ids, rows),
             "cycle_date": history.derive_dates(rows, days[rows, column]),
-            "radiopharmaceutical": select_codes(
-                MODEL.products, np.select([is_y90 & odd, is_y90, odd], [2, 3, 1], 0)
-            ),
+            "radiopharmaceutical": select_codes(MODEL.products, product),
             "activity_gbq": hide_values(activity, hidden[0]),
             "amino_acids": hide_values(rng.random(size) < 0.985, hidden[1]),
-            "kidney_dose_gy": hide_values(
-                (activity * np.where(is_y90, 1.9, 0.65) * kidney).round(2), ~measured | hidden[2]
-            ),
-            "marrow_dose_gy": hide_values(
-                (activity * np.where(is_y90, 0.06, 0.03) * marrow).round(3), ~measured | hidden[2]
-            ),
+            "kidney_dose_gy": hide_values(kidney_gy.round(2), ~measured | hidden[2]),
+            "marrow_dose_gy": hide_values(marrow_gy.round(3), ~measured | hidden[2]),
         }
     )
 
@@ -62,12 +59,9 @@ def draw_therapies(
 ) -> pd.DataFrame:
     """Draw all other therapies as days from the first cycle: row (of the patient), kind, start, end, palliative."""
     users = rng.random(len(known_progression)) < history.settings.treatment.analogue_share
-    parts = [
-        _draw_prior(diagnosis_days, rng),
-        _draw_long_acting(history, users, rng),
-        _draw_short_acting(history, users, rng),
-        _draw_next(history, known_progression, rng),
-    ]
+    parts = [_draw_prior(diagnosis_days, rng)]
+    parts += [draw(history, users, rng) for draw in (_draw_long_acting, _draw_short_acting)]
+    parts.append(_draw_next(history, known_progression, rng))
     early = np.flatnonzero(np.isfinite(history.early_therapy_days))
     kind = np.where(rng.random(len(early)) < 0.5, SURGERY, LIVER)
     day = history.early_therapy_days[early]

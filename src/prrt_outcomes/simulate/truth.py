@@ -116,10 +116,8 @@ def _draw_large(settings: SimulationSettings, patients: int, seed: int) -> pd.Da
     seeds = np.random.SeedSequence(seed).generate_state(parts)
     sizes = np.full(parts, CHUNK)
     sizes[-1] = patients - CHUNK * (parts - 1)
-    drawn = pd.concat(
-        [simulate_outcomes(settings, int(n), int(s)) for n, s in zip(sizes, seeds, strict=True)],
-        ignore_index=True,
-    )
+    outcomes = [simulate_outcomes(settings, int(n), int(s)) for n, s in zip(sizes, seeds, strict=True)]
+    drawn = pd.concat(outcomes, ignore_index=True)
     response = pd.Series(np.array(RESPONSES)[drawn["best_response"]])
     return drawn.assign(
         tumour_group=np.array(TUMOUR_GROUPS)[drawn["tumour_group"]],
@@ -164,9 +162,8 @@ def _summarise_survival(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict[st
 
 def _summarise_cox(drawn: pd.DataFrame, endpoint: str) -> dict[str, dict]:
     """Hazard ratios of tumour group and grade, alone and together with age and sex."""
-    columns = {
-        f"{term}:{level}": drawn[term] == level for term, levels in COX_TERMS.items() for level in levels
-    }
+    terms = [(term, level) for term, levels in COX_TERMS.items() for level in levels]
+    columns = {f"{term}:{level}": drawn[term] == level for term, level in terms}
 
     def fit(columns: dict[str, pd.Series]) -> dict[str, float]:
         """Hazard ratios; columns without variation are left out."""

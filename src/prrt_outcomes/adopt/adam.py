@@ -53,8 +53,6 @@ def _plan_subjects(plan: StudyPlan, subjects: cdisc.DataSet) -> None:
     cdisc.place_patient(reading)
     cdisc.place_arm(reading, *ARMS)
     reading.close()
-    if not any(subjects.is_filled(name) for name in ("DTHDT", *CONTACTS)):
-        return
     reading = cdisc.Reading(plan, "follow_up", subjects)
     reading.column("patient_id", "USUBJID")
     if not reading.date("last_contact_date", "DTHDT", *CONTACTS):

@@ -10,7 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 from prrt_outcomes.adopt.layout import Column
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, name_some
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, name_some
 from prrt_outcomes.cohort.sources.files import find_kind, read_source
 from prrt_outcomes.errors import InputError, tell
 from prrt_outcomes.study.base import FileSource
@@ -303,6 +303,6 @@ def list_unplaced(plan: StudyPlan, data_sets: Mapping[str, list[DataSet]]) -> No
     for data in (data for sets in data_sets.values() for data in sets):
         left = [str(name) for name in data.frame if name and name not in data.used]
         unseen = [name for name in left if name not in load_terms()["passed_over"]]
-        columns = [Column(name, i, data.frame[name].tolist()) for i, name in enumerate(unseen)]
-        plan.unplaced += [Unplaced(data.file.name, column.name, column.describe()) for column in columns]
+        columns = (Column(name, i, data.frame[name].tolist()) for i, name in enumerate(unseen))
+        plan.leave_out(data.file.name, {column.name: column.describe() for column in columns})
         plan.ignore(data.file, left)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import log, sqrt
 from statistics import median
 
@@ -17,19 +16,12 @@ PIVOT_YEAR = 30
 PER_KILOGRAM = "MBq/kg"
 
 
-@dataclass(frozen=True)
-class Dates:
-    """How dates are written."""
-
-    # `date_format` and `pivot_year` of a mapping; empty where all are ISO dates or typed cells
-    settings: Mapping[str, object]
-    doubt: str = ""  # what the cells leave open; empty where nothing
-
-
-def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Dates:
+def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> tuple[dict[str, object], str]:
     """Formats of all dates of some columns; day before month where the cells leave it open.
 
     beside : columns of the same sheet, by whose dates of the same form day and month are told apart
+    Returns `date_format` and `pivot_year` of a mapping, empty where all are ISO dates or typed cells; and what the
+    cells leave open, empty where nothing.
     """
     used = list(columns)
     texts = {text for column in used for text in column.texts}
@@ -50,10 +42,7 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
         ordered = [form for form in by_day_first if not common or form in common]
         chosen += ordered[:1] if common else ordered
         if len(common) > 1:
-            doubt = (
-                f"dates such as those of {used[0].name!r} are read as day, month, year ({ordered[0]}); "
-                f"every one of them could be {ordered[1]} too"
-            )
+            doubt = say("day_or_month", column=used[0].name, read=ordered[0], other=ordered[1])
     cells = [clean(cell) for column in used for cell in column.filled if is_number(cell)]
     chosen += ["excel"] if any(text.isdigit() and len(text) == 5 for text in cells) else []
     months = {form for text in texts for form in find_date_formats(text, "months")} - {"%Y-%m"}
@@ -65,7 +54,7 @@ def find_dates(columns: Iterable[Column], beside: Iterable[Column] = ()) -> Date
         settings["date_format"] = chosen[0] if len(chosen) == 1 else chosen
     if any("%y" in form for form in chosen):
         settings["pivot_year"] = PIVOT_YEAR
-    return Dates(settings, doubt)
+    return settings, doubt
 
 
 def _shape(text: str) -> str:
@@ -201,7 +190,7 @@ class Coding:
             own = {"v": "male", "m": "female"}
         found: dict[str, object] = {letters[letter]: code for letter, code in own.items()}
         self.doubt(
-            f"sex in {column.name!r}: {', '.join(f'{text!r} = {code}' for text, code in found.items())}"
+            f"sex in {column.name!r}: " + ", ".join(f"{text!r} = {code}" for text, code in found.items())
         )
         return found
 

@@ -23,7 +23,6 @@ from prrt_outcomes.tables.parse_dates import find_date_formats
 Cell = str | float | int | bool | dt.datetime | None
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 DELIMITERS = ";\t,|"
-YEAR = re.compile(r"(19|20)\d\d")
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(\.\d{3})+,\d+")
 
 
@@ -53,7 +52,7 @@ def read_grids(path: Path) -> list[Grid]:
     Raises InputError when the file cannot be read.
     """
     try:
-        kind = check_file(path.parent, path.name, FileSource(file=path.name)).name
+        kind = check_file(path.parent, path.name, FileSource(file=path.name))
         if kind == "workbook":
             return _read_workbook(path)
         if kind == "rds":
@@ -78,10 +77,8 @@ def _read_typed(path: Path, sheet: str | None = None) -> Grid:
     if result.raw is None:
         raise InputError(result.problems)
     columns = result.raw.columns
-    rows: list[list[Cell]] = [
-        list(columns),
-        *map(list, zip(*(c.to_pylist() for c in columns.values()), strict=True)),
-    ]
+    body = zip(*(cells.to_pylist() for cells in columns.values()), strict=True)
+    rows: list[list[Cell]] = [list(columns), *map(list, body)]
     labels = {k: v for k, v in notes.column_names_to_labels.items() if v} if notes is not None else {}
     return Grid(path, sheet, rows, labels=labels, settings=settings)
 
@@ -138,13 +135,8 @@ def _read_text(path: Path) -> Grid:
     delimiter = max(counts, key=lambda mark: counts[mark][len(head) // 2] if head else 0)
     rows: list[list[Cell]] = [list(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
     width = max(map(len, rows), default=0)
-    return Grid(
-        path,
-        None,
-        [row + [""] * (width - len(row)) for row in rows],
-        "utf-8" if encoding == "utf-8-sig" else encoding,
-        delimiter,
-    )
+    padded = [row + [""] * (width - len(row)) for row in rows]
+    return Grid(path, None, padded, "utf-8" if encoding == "utf-8-sig" else encoding, delimiter)
 
 
 def clean(cell: Cell) -> str:

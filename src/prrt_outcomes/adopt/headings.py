@@ -19,7 +19,6 @@ MOST = 0.8
 SHORT = 2
 LONG = 4
 TOTAL = "total_activity"
-PERCENT = re.compile(r"[<>≤≥~]?\s*\d+([.,]\d+)?\s*(-\s*\d+([.,]\d+)?)?\s*%?")
 NUCLIDE = re.compile(
     r"(?i)(lu|y|ac|pb|in|i)\W*(177|90|225|212|111|131)\b|(177|90|225|212|111|131)\W*(lu|y|ac|pb|in|i)\b"
 )
@@ -132,7 +131,7 @@ def fits(target: str, column: Column) -> bool:
     cells = [meant for cell in column.filled if not is_missing(meant := column.mean(cell), target)]
     if not cells:
         return False
-    if target in ("patient_id", "centre_id", "term", "death_cause", "unit", "analyte"):
+    if target in load_words()["texts"]:
         return column.share_of_days < ENOUGH
     if is_date(target):
         is_part = target in load_words()["partial"]
@@ -141,10 +140,9 @@ def fits(target: str, column: Column) -> bool:
     if target in load_words()["numbers"]:
         low, high = load_words()["numbers"][target] or (-math.inf, math.inf)
         return _share(cells, lambda cell: is_number(cell) and low <= read_number(cell) <= high) >= ENOUGH
-    if target == "ctcae_grade":
-        return _share(cells, lambda cell: clean(cell) in set("12345")) >= ENOUGH
-    if target == "ki67_percent":
-        return _share(cells, lambda cell: bool(PERCENT.fullmatch(clean(cell)))) >= ENOUGH
+    if target in load_words()["forms"]:
+        form = re.compile(load_words()["forms"][target])
+        return _share(cells, lambda cell: bool(form.fullmatch(clean(cell)))) >= ENOUGH
     if target == "sex" and any(clean(cell) == "0" for cell in cells):
         return False  # 0 and 1 have no convention, 1 and 2 have (ISO 5218)
     return _share(cells, lambda cell: find_code(target, cell) is not None) >= 0.5

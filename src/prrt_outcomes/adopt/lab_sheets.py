@@ -59,11 +59,8 @@ def _plan_numbered(sheet: Sheet, units: Mapping[str, str], coding: Coding) -> No
     """Values in columns that carry the number of a date of sampling."""
     dates = sheet.numbered["sample_date"]
     for number, (date, _) in sorted(dates.items()):
-        columns = {
-            column.name: analyte
-            for column, analyte, rest in sheet.analytes
-            if re.findall(r"\b\d+\b", rest)[:1] == [str(number)]
-        }
+        numbered = ((column.name, a, re.findall(r"\b\d+\b", rest)[:1]) for column, a, rest in sheet.analytes)
+        columns = {name: analyte for name, analyte, first in numbered if first == [str(number)]}
         if columns:
             source = sheet.start_at("sample_date", date, coding)
             source.settings["not_empty"] = [date.name]
@@ -119,13 +116,8 @@ def _start_at_cycle(sheet: Sheet, main: Sheet, names: list[str], coding: Coding)
     source = sheet.start_source(columns, coding)
     identity, others = sheet.id_column, main.id_column
     if sheet is not main and identity is not None and others is not None:
-        joined = {
-            "file": main.layout.grid.file,
-            **main.layout.settings,
-            "on": {identity.name: others.name},
-            "columns": names,
-        }
-        source.settings["join"] = [joined]
+        joined = {"file": main.layout.grid.file, **main.layout.settings}
+        source.settings["join"] = [joined | {"on": {identity.name: others.name}, "columns": names}]
     source.add_column("sample_date", tuple(names), "the date of that cycle")
     source.settings["not_empty"] = [names[-1]]
     return source

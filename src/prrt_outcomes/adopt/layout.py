@@ -66,11 +66,8 @@ class Column:
         if not self.filled:
             return "empty"
         is_few = len({clean(cell).casefold() for cell in self.filled}) <= 6
-        shares = {
-            "dates": self.share_of_days,
-            "numbers": self.share_of_numbers,
-            "a few different texts": is_few,
-        }
+        shares = {"dates": self.share_of_days, "numbers": self.share_of_numbers}
+        shares["a few different texts"] = float(is_few)
         kind = next((kind for kind, share in shares.items() if share > 0.5), "text")
         return f"{kind}, {self.describe_filled()}"
 
@@ -105,9 +102,8 @@ class Layout:
 
     def start_source(self) -> SourcePlan:
         """A mapping of the sheet, with its decimal mark."""
-        return SourcePlan(
-            self.grid.file, self.settings | ({"decimal": ","} if self.has_decimal_comma else {})
-        )
+        decimal = {"decimal": ","} if self.has_decimal_comma else {}
+        return SourcePlan(self.grid.file, self.settings | decimal)
 
     @property
     def has_decimal_comma(self) -> bool:
@@ -169,11 +165,8 @@ def _is_second_header(rows: list[list[Cell]], first: int) -> bool:
         return False
     if filled(second) and all(UNIT.fullmatch(clean(cell)) for cell in filled(second)):
         return True
-    typed = [
-        i
-        for i in range(len(second))
-        if sum(is_day(row[i]) or is_number(row[i]) for row in below) > 0.5 * len(below)
-    ]
+    n_typed = [sum(is_day(cell) or is_number(cell) for cell in cells) for cells in zip(*below, strict=True)]
+    typed = [i for i, n in enumerate(n_typed) if n > 0.5 * len(below)]
     named = [i for i in typed if clean(second[i])]
     plain = [i for i in named if not is_number(second[i]) and not is_day(second[i])]
     return bool(typed) and len(plain) >= 0.5 * len(typed) and len(plain) == len(named)

@@ -1,6 +1,7 @@
 """The OMOP common data model 5.4, in a folder of files or a database, as a study: which tables it has."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,13 @@ def plan_omop(sources: Sequence[Path | str], codes: Path | None) -> StudyPlan:
     if len(sources) != 1:
         raise UsageError(say("omop_source"))
     known = read_codes(codes)
-    tables = open_source(sources[0])
-    try:
+    with ExitStack() as stack:
+        tables = stack.enter_context(closing(open_source(sources[0])))
         plan = _plan(OmopMapping(tables, known, StudyPlan()))
-    except BaseException:
-        tables.close()
-        raise
-    if tables.database:
-        plan.database = tables
-        plan.notes.append(f"the files are an extract of {tables.database}, which was only read")
-    else:
-        tables.close()
+        if tables.database:
+            plan.database = tables
+            plan.notes.append(f"the files are an extract of {tables.database}, which was only read")
+            stack.pop_all()  # it is closed once the files are written
     return plan
 
 
@@ -86,9 +83,8 @@ def _plan_cycles(omop: OmopMapping, parts: Sequence[Part], cycles: pd.DataFrame)
                 name = omop.tables.name(part.table, DOSE_UNIT)
                 source.choose("filter", name, list(own[DOSE_UNIT].unique()))
             if unit:
-                omop.take(
-                    source, part.table, {"activity_gbq": DOSE}, f"{len(own)} rows with a dose in {unit}"
-                )
+                evidence = f"{len(own)} rows with a dose in {unit}"
+                omop.take(source, part.table, {"activity_gbq": DOSE}, evidence)
                 source.settings["units"] = {"activity_gbq": unit}
             else:
                 omop.plan.notes.append(say("no_activity", n=len(own), total=len(rows)))
@@ -120,25 +116,21 @@ def _plan_therapies(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
 def _plan_labs(omop: OmopMapping, spec: Mapping[str, Any]) -> None:
     """Measurements of the analytes, with the unit of each row by its concept, else by the text of the source."""
     for part in omop.find(spec):
-        counts = omop.read(
-            part, ["unit_concept_id", "unit_source_value"], filled="value_as_number", counted=True
-        )
+        names = ["unit_concept_id", "unit_source_value"]
+        counts = omop.read(part, names, filled="value_as_number", counted=True)
         by_concept = _find_units(omop, counts["unit_concept_id"].unique(), is_id=True)
         left = counts[~counts["unit_concept_id"].isin(by_concept)]
         is_named = left["unit_source_value"] != ""
         by_text = _find_units(omop, left.loc[is_named, "unit_source_value"].unique(), is_id=False)
-        for name, units in {"unit_concept_id": by_concept, "unit_source_value": by_text}.items():
+        for name, units in zip(names, (by_concept, by_text), strict=True):
             if not units:
                 continue
             source = omop.start(part, spec)
-            if units is by_concept:
-                source.choose("filter", omop.tables.name(part.table, name), list(units))
-            else:
+            if units is by_text:
                 source.settings["not_empty"] = [omop.tables.name(part.table, name)]
-                if by_concept:
-                    source.choose(
-                        "exclude", omop.tables.name(part.table, "unit_concept_id"), list(by_concept)
-                    )
+            if by_concept:
+                setting = "filter" if units is by_concept else "exclude"
+                source.choose(setting, omop.tables.name(part.table, names[0]), list(by_concept))
             omop.take(source, part.table, {"unit": name}, ", ".join(units.values()))
             source.add_values("unit", units)
             source.add_column("sequence", None, "samples of one day are numbered")

@@ -9,23 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from prrt_outcomes.adopt.grid import fold
+from prrt_outcomes.adopt.omop_tables import load_tables
 from prrt_outcomes.cohort.vocabulary import find_word
 from prrt_outcomes.errors import InputError, Problem, suggest, tell
 from prrt_outcomes.tables.schema import load_schema
 
 HEADER = ("domain", "vocabulary", "code", "ours", "note")
 SHIPPED = Path(__file__).with_name("omop_codes.csv")
-# Columns of ours that each domain gives: the table whose codes they are, or their values; nothing for any.
-COLUMNS: dict[str, dict[str, str | tuple[str, ...]]] = {
-    "gender": {"sex": "patients"},
-    "drug": {"radiopharmaceutical": "cycles", "kind": "therapies"},
-    "procedure": {"kind": "therapies"},
-    "condition": {"tumour_type": "patients"},
-    "measurement": {"analyte": "labs", "ki67_percent": ("%",), "grade": ("value",)},
-    "grade": {"grade": "patients"},
-    "unit": {"unit": (), "activity_gbq": ("GBq", "MBq", "mCi", "Ci")},
-    "episode": {"episode": ("progression", "regimen")},
-}
+COLUMNS: dict[str, dict[str, str | list[str]]] = load_tables()["domains"]
 NAME, CONCEPT_ID, ICD_O = "name", "concept_id", "ICDO3"
 
 
@@ -71,15 +62,18 @@ class Codes:
         for row in rows:
             self._rows.setdefault(row.domain, {}).setdefault(row.vocabulary, []).append(row)
 
-    def of(self, domain: str, vocabulary: str) -> list[Code]:
-        """Rows of one domain and vocabulary."""
-        return self._rows.get(domain, {}).get(vocabulary, [])
+    def _list(self, domain: str, vocabulary: str) -> list[Code]:
+        """Rows of one domain and vocabulary; of all vocabularies where none is known."""
+        own = self._rows.get(domain, {})
+        if vocabulary:
+            return own.get(vocabulary, [])
+        return [row for name, rows in own.items() if name not in (NAME, CONCEPT_ID) for row in rows]
 
     def find(self, domain: str, concept: Concept) -> Code | None:
         """The row that fits a concept best: by its id, its code (the longest) or its name; a guess last."""
-        by_id = self._find_code(self.of(domain, CONCEPT_ID), concept.concept_id)
-        by_code = self._find_code(self.of(domain, concept.vocabulary), concept.code)
-        if by_code is None and (domain, concept.vocabulary) == ("condition", ICD_O):
+        by_id = self._find_code(self._list(domain, CONCEPT_ID), concept.concept_id)
+        by_code = self._find_code(self._list(domain, concept.vocabulary), concept.code)
+        if by_code is None and domain == "condition" and concept.vocabulary in ("", ICD_O):
             by_code = read_icd_o(concept.code)
         if any(row is not None and not row.column for row in (by_id, by_code)):
             return None
@@ -88,18 +82,9 @@ class Codes:
     def find_name(self, domain: str, name: str) -> Code | None:
         """The row with most letters of which all words stand in a name."""
         words = set(fold(name).split())
-        named = [row for row in self.of(domain, NAME) if words and row.words <= words]
+        named = [row for row in self._list(domain, NAME) if words and row.words <= words]
         found = max(named, key=lambda row: len(row.code.replace("*", "")), default=None)
         return found if found is not None and found.column else None
-
-    def find_text(self, domain: str, text: str) -> Code | None:
-        """The row that fits a text of which no vocabulary is known: a code of any of them, or words."""
-        listed = self._rows.get(domain, {}).items()
-        rows = [row for vocabulary, found in listed if vocabulary not in (NAME, CONCEPT_ID) for row in found]
-        found = self._find_code(rows, text) or (read_icd_o(text) if domain == "condition" else None)
-        if found is not None:
-            return found if found.column else None
-        return self.find_name(domain, text)
 
     @staticmethod
     def _find_code(rows: Sequence[Code], code: str) -> Code | None:
@@ -162,9 +147,9 @@ def _read_row(cells: Sequence[str]) -> Code | tuple[str, str, str, str]:
     if ours and column not in COLUMNS[domain]:
         expected = f"{' or '.join(f'{c}=value' for c in COLUMNS[domain])}; empty where the code is not read"
         return "ours", ours, "not a column and its value", expected
-    values = COLUMNS[domain].get(column, ())
+    values = COLUMNS[domain].get(column, [])
     if isinstance(values, str):
-        values = tuple(map(str, load_schema(values).field(column).codes))
+        values = list(map(str, load_schema(values).field(column).codes))
     if values and value not in values:
         expected = suggest(value, values, f"one of {', '.join(values)}")
         return "ours", ours, f"no value of {column}", expected

@@ -98,16 +98,11 @@ class OmopMapping:
 
     def find_codes(self, texts: Iterable[str], domain: str, *, is_id: bool) -> dict[str, Code]:
         """What identifiers of concepts, or texts of the source, mean; without those that mean nothing."""
-        found: dict[str, Code | None]
-        if is_id:
-            concepts = self.look_up(texts)
-            above = self._find_ancestors({c.concept_id for c in concepts.values()}, domain)
-            found = {
-                text: choose([self._codes.find(domain, concept), above.get(concept.concept_id)])
-                for text, concept in concepts.items()
-            }
-        else:
-            found = {text: self._codes.find_text(domain, text) for text in texts if text}
+        concepts = self.look_up(texts) if is_id else {t: Concept(code=t, name=t) for t in texts if t}
+        above = self._find_ancestors({c.concept_id for c in concepts.values()}, domain) if is_id else {}
+        found = {
+            t: choose([self._codes.find(domain, c), above.get(c.concept_id)]) for t, c in concepts.items()
+        }
         return {text: code for text, code in found.items() if code is not None}
 
     def _find_ancestors(self, ids: Iterable[str], domain: str) -> dict[str, Code]:
@@ -115,11 +110,9 @@ class OmopMapping:
         if domain != "drug" or not self.has_concepts or not self.tables.has("concept_ancestor"):
             return {}
         classes = self.tables.read("concept", ["concept_id", "concept_code"], {"vocabulary_id": [ATC]})
-        codes = {
-            text: code
-            for text, atc in classes.itertuples(index=False, name=None)
-            if (code := self._codes.find(domain, Concept(vocabulary=ATC, code=atc)))
-        }
+        concepts = {text: Concept(vocabulary=ATC, code=atc) for text, atc in classes.to_numpy().tolist()}
+        known = {text: self._codes.find(domain, concept) for text, concept in concepts.items()}
+        codes = {text: code for text, code in known.items() if code is not None}
         columns = ["descendant_concept_id", "ancestor_concept_id"]
         pairs = self.tables.read("concept_ancestor", columns, {columns[0]: ids, columns[1]: codes})
         found: dict[str, list[Code]] = {}
@@ -138,10 +131,8 @@ class OmopMapping:
                     rows = f"{part.labels[text]!r} ({part.counts[text]} rows)"
                     self.plan.doubt(f"{spec['ours']}: {rows} is read as {code.value}{note}")
             if not part.column.endswith("_id") and part.table != "person":
-                named = name_some(
-                    f"{part.labels[text]!r} as {code.value} ({part.counts[text]})"
-                    for text, code in part.codes.items()
-                )
+                counted = [(part.labels[t], c.value, part.counts[t]) for t, c in part.codes.items()]
+                named = name_some(f"{label!r} as {value} ({n})" for label, value, n in counted)
                 why = "without a concept" if self.has_concepts else "there is no CONCEPT table"
                 self.plan.doubt(f"{part.table}: {why}, rows are recognised by {part.column}: {named}")
         return parts
@@ -167,10 +158,9 @@ class OmopMapping:
     def choose_rows(self, source: SourcePlan, part: Part) -> None:
         """Read the rows of a part alone."""
         source.choose("filter", self.tables.name(part.table, part.column), list(part.codes), part.describe())
-        for name, values in part.exclude.items():
-            source.choose(
-                "exclude", self.tables.name(part.table, name), values, "read above by their concept"
-            )
+        for column, values in part.exclude.items():
+            name = self.tables.name(part.table, column)
+            source.choose("exclude", name, values, "read above by their concept")
 
     def take(self, source: SourcePlan, table: str, columns: Mapping[str, str], evidence: str = "") -> None:
         """Read columns of ours from columns of a table, those that it has."""
@@ -224,9 +214,8 @@ class OmopMapping:
             persons, self.tables.persons = self.tables.persons or [], None
             places = {self.tables.place(table): table for table in self.tables.columns}
             read = [source for name, own in self.plan.tables.items() if name != "cycles" for source in own]
-            for source in (
-                read if persons else ()
-            ):  # of persons with a cycle alone, but for the cycles themselves
+            # of persons with a cycle alone, but for the cycles themselves
+            for source in read if persons else ():
                 found = self.tables.read(places[source.file], ["person_id"], counted=True)["person_id"]
                 of_study = found.isin(persons)
                 kept, others = list(found[of_study]), list(found[~of_study])
@@ -234,11 +223,7 @@ class OmopMapping:
         for table, written in self.tables.columns.items():
             place = self.tables.place(table)
             parts = _list_parts(sources, place)
-            named = [
-                part.get(key)
-                for part in parts
-                for key in ("columns", "on", "earliest", "latest", "not_empty")
-            ]
+            named = [part.get(key) for part in parts for key in ("columns", "on", *NAMING)]
             named += [list(part.get(key, ())) for part in parts for key in ("filter", "exclude")]
             ons = [join["on"] for part in parts for join in part.get("join", ())]
             used = {*_flatten(named), *_flatten([on if isinstance(on, str) else list(on) for on in ons])}

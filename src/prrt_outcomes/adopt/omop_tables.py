@@ -137,11 +137,9 @@ class OmopTables:
         if chosen and all(texts for texts, _ in chosen):
             conditions.append(f"({' or '.join(' and '.join(texts) for texts, _ in chosen)})")
             values += [value for _, own in chosen for value in own]
-        columns = ", ".join(
-            f"cast({_quote(self.columns[table][n])} as {'bigint' if is_whole[n] else 'varchar'})"
-            for n in names
-        )
-        query = f"select {columns} from {self._places[table]}{_where(conditions)} order by 1"
+        written = {name: _quote(self.columns[table][name]) for name in names}
+        columns = [f"cast({written[n]} as {'bigint' if is_whole[n] else 'varchar'})" for n in names]
+        query = f"select {', '.join(columns)} from {self._places[table]}{_where(conditions)} order by 1"
 
         def read_batches() -> Iterator[pa.RecordBatch]:
             cursor = self._execute(table, query, values, "extract" if self._is_server else "")
@@ -157,9 +155,8 @@ class OmopTables:
         try:
             cursor = self._connection.cursor(name=name) if name else self._connection.cursor()
             cursor.execute(query, list(values))
-        except (
-            Exception
-        ) as error:  # each library has errors of its own, all of which are those of the database
+        # each library has errors of its own, all of which are those of the database
+        except Exception as error:
             where = self.files[table].name if table in self.files else self.database
             raise _refuse(where, error, f"{table} cannot be read") from None
         return cursor

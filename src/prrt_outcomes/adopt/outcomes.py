@@ -73,11 +73,8 @@ def plan_outcomes(
 def _check_given(layout: Layout, time: str, event: str, dead: str) -> None:
     names = list(layout.columns)
     place = layout.grid.name
-    problems = [
-        tell("no_such_column", place, None, name, expected=suggest(name, names, ", ".join(names)))
-        for name in (time, event)
-        if name not in layout.columns
-    ]
+    known, absent = ", ".join(names), [name for name in (time, event) if name not in names]
+    problems = [tell("no_such_column", place, None, n, expected=suggest(n, names, known)) for n in absent]
     if event in layout.columns:
         texts = sorted({clean(cell) for cell in layout.columns[event].filled})
         if dead not in texts:

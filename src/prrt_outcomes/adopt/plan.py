@@ -67,15 +67,6 @@ class SourcePlan:
             self.evidence[f"constants.{ours}"] = evidence
 
 
-@dataclass(frozen=True)
-class Unplaced:
-    """A column that no table of ours has room for, and what it looks like; no value of it is shown."""
-
-    file: str
-    column: str
-    looks_like: str
-
-
 @dataclass
 class StudyPlan:
     """A study as it will be written."""
@@ -85,7 +76,8 @@ class StudyPlan:
     settings: dict[str, Any] = field(default_factory=dict)  # other sections of `study.yaml`
     # what changes a number and was guessed; each must be confirmed before a run
     doubts: list[str] = field(default_factory=list)
-    unplaced: list[Unplaced] = field(default_factory=list)  # columns that were left out
+    # columns that no table of ours has room for, and what they look like; no value of them is shown
+    unplaced: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was counted
     database: OmopTables | None = None  # where files come from that are no files yet
 
@@ -106,6 +98,10 @@ class StudyPlan:
                 if left:
                     source.settings.setdefault("ignore", []).extend(left)
                 return
+
+    def leave_out(self, file: str, looks: Mapping[str, str]) -> None:
+        """Name columns of a file that went into no table, with what they look like."""
+        self.unplaced += [f"{column!r} of {file}: {looks_like}" for column, looks_like in looks.items()]
 
     def files(self) -> list[Path]:
         """All files that the mappings read, each once, in order; those of joins among them."""

@@ -53,9 +53,7 @@ class DictionaryField:
         """Columns that an export has for the field: name to label."""
         if self.kind == "checkbox":
             plain = {code: f"{self.name}___{code.lower()}" for code in self.choices}
-            folded = {
-                code: f"{self.name}___{re.sub('[^a-z0-9]', '_', code.lower())}" for code in self.choices
-            }
+            folded = {c: f"{self.name}___{re.sub('[^a-z0-9]', '_', c.lower())}" for c in self.choices}
             names = {c: plain[c] if plain[c] in self.exported else folded[c] for c in self.choices}
             return {names[code]: f"{self.label} (choice={words})" for code, words in self.choices.items()}
         return {} if self.kind == "descriptive" else {self.name: self.label}
@@ -125,23 +123,13 @@ def read_dictionary(path: Path, exported: Container[str] = ()) -> list[Dictionar
     if absent:
         shown = ", ".join(header[:6])
         raise InputError([tell("no_dictionary", path.name, 1, "", shown, columns=", ".join(absent))])
-    rows = [
-        {key: clean(row[place]) if place is not None else "" for key, place in places.items()}
-        for row in grid.rows[1:]
-        if any(map(clean, row))
-    ]
-    return [
-        DictionaryField(
-            row["name"],
-            row["form"],
-            row["kind"],
-            _plain(row["label"]),
-            _read_choices(row["kind"], row["choices"]),
-            row["validation"],
-            exported,
-        )
-        for row in rows
-    ]
+    fields = []
+    for row in (row for row in grid.rows[1:] if any(map(clean, row))):
+        text = {key: clean(row[place]) if place is not None else "" for key, place in places.items()}
+        named = (text["name"], text["form"], text["kind"], _plain(text["label"]))
+        choices = _read_choices(text["kind"], text["choices"])
+        fields.append(DictionaryField(*named, choices, text["validation"], exported))
+    return fields
 
 
 def _plain(label: str) -> str:
@@ -274,10 +262,8 @@ def _list_sheets(export: Export, fields: Sequence[DictionaryField], doubts: list
 
 def _is_of_patients(sheet: Sheet) -> bool:
     """Whether a sheet has several rows a patient with what a patient has once, and no date of its own."""
-    is_single = not sheet.is_wide and not sheet.layout.repeats
-    return (
-        is_single and len(sheet.placed.keys() & OF_PATIENTS) > 1 and not sheet.placed.keys() & DATES_OF_ROWS
-    )
+    is_single, placed = not sheet.is_wide and not sheet.layout.repeats, sheet.placed.keys()
+    return is_single and len(placed & OF_PATIENTS) > 1 and not placed & DATES_OF_ROWS
 
 
 def _build_layout(
@@ -296,16 +282,11 @@ def _build_layout(
         if one.kind != "checkbox"
     }
     shown = [export.names[0], *(name for name in (GROUP,) if name in export.names), *names]
-    columns = {
-        name: Column(
-            name,
-            export.names.index(name),
-            export.cells(name, rows),
-            {GROUP: "centre", export.names[0]: "patient id"}.get(name, labels.get(name, "")),
-            choices.get(name, {}),
-        )
-        for name in dict.fromkeys(shown)
-    }
+    labels |= {GROUP: "centre", export.names[0]: "patient id"}
+    columns = {}
+    for name in dict.fromkeys(shown):
+        place, cells = export.names.index(name), export.cells(name, rows)
+        columns[name] = Column(name, place, cells, labels.get(name, ""), choices.get(name, {}))
     settings: dict[str, object] = {"filter": choice} if choice else {}
     if export.is_labelled:
         settings = {"names": export.names, **settings}

@@ -156,9 +156,8 @@ def _plan_by_route(
     if not short:
         return False
     for kind, out in {"ssa_short_acting": False, "ssa_long_acting": True}.items():
-        reading = (
-            cdisc.Reading(plan, "therapies", medication).choose(name, analogues).choose(route, short, out=out)
-        )
+        reading = cdisc.Reading(plan, "therapies", medication).choose(name, analogues)
+        reading.choose(route, short, out=out)
         if len(reading.rows):
             reading.source.add_constant("kind", kind, f"by {route}")
             _place_therapy(reading, prefix, name)

@@ -152,9 +152,8 @@ def _join_tumours(reading: Reading, identified: Sequence[DataSet], readers: bool
         if not frame.duplicated(list(keys.values())).any():
             reading.join(tumours, keys, columns, "", **({"filter": chosen} if chosen else {}))
             continue
-        parts = {
-            part: frame for part in ("EVALID", "EVAL") if f"TU{part}" in frame and f"TR{part}" in reading.rows
-        }
+        held = {*frame, *reading.rows}
+        parts = {part: frame for part in ("EVALID", "EVAL") if {f"TU{part}", f"TR{part}"} <= held}
         if len(parts) > 1:
             is_named = frame["TUEVALID"] != ""
             parts = {"EVALID": frame[is_named], "EVAL": frame[~is_named]}
@@ -221,16 +220,11 @@ def _plan_scans(plan: StudyPlan, results: DataSet, responses: Sequence[DataSet],
     days = frame[["USUBJID", *who]].assign(day=frame["TRDTC"].str[:WHOLE_DATE])
     times = days.assign(text=frame["TRDTC"]).drop_duplicates()
     again = times.loc[times.duplicated(list(days)), "text"]
-    criteria = [
-        source.settings.get("constants", {}).get("reported_criterion")
-        for source in plan.tables.get("assessments", ())
-    ]
+    constants = [source.settings.get("constants", {}) for source in plan.tables.get("assessments", ())]
+    criteria = [own.get("reported_criterion") for own in constants]
     reading = Reading(plan, "assessments", results)
-    reading.source.settings["pivot"] = {
-        "by": "TRTESTCD",
-        "value": "TRTESTCD",
-        "keys": ["USUBJID", "TRDTC", *who],
-    }
+    keys = ["USUBJID", "TRDTC", *who]
+    reading.source.settings["pivot"] = {"by": "TRTESTCD", "value": "TRTESTCD", "keys": keys}
     reading.source.evidence["pivot"] = "the rows of one day are one scan"
     reading.choose("TRDTC", set(again), out=True)
     _start(reading, "TR", "assessment_date", readers)

@@ -6,25 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from prrt_outcomes.adopt.coding import Coding, find_dates
 from prrt_outcomes.adopt.grid import Cell, clean, filled
-from prrt_outcomes.adopt.headings import TOTAL, Heading, find_analyte, recognise
+from prrt_outcomes.adopt.headings import Heading, find_analyte, load_words, recognise
 from prrt_outcomes.adopt.layout import Column, Layout
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced, say
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, say
 
-PATIENT_COLUMNS = (
-    "centre_id", "sex", "birth_date", "birth_year", "age_years", "tumour_type", "diagnosis_date", "grade",
-    "ki67_percent", "functioning", "krenning_score", "liver_metastases", "bone_metastases", "ecog", "karnofsky",
-    "prior_lines", "weight_kg",
-)  # fmt: skip
+PATIENT_COLUMNS, FOLLOW_UP_COLUMNS = (
+    tuple(load_words()["of_tables"][name]) for name in ("patients", "follow_up")
+)
 OF_PATIENTS = tuple(name for name in PATIENT_COLUMNS if name != "centre_id")
-OTHER_WORDS = {
-    "person": "names of persons are not read",
-    "any_date": "a date of nothing that is known",
-    TOTAL: "a sum over cycles; the activity of each cycle is needed",
-}
 FEWEST_KNOWN = 4
 LONGEST_IDENTIFIER = 20
 FIRST = 3
-FOLLOW_UP_COLUMNS = ("last_contact_date", "vital_status", "death_date", "death_cause", "progression_date")
 
 
 @dataclass
@@ -53,19 +45,22 @@ class Sheet:
         ids = [clean(cell) for cell in self.id_column.filled] if self.id_column else []
         return len(set(ids)) == len(ids) and not self.layout.repeats
 
+    def count(self, targets: Iterable[str]) -> int:
+        """How many of some targets stand there once."""
+        return sum(target in self.placed for target in targets)
+
     def start_source(self, columns: Iterable[Column], coding: Coding) -> SourcePlan:
         """A mapping of this sheet with the patients, the formats of some dates and the decimal mark."""
         source = self.layout.start_source()
-        dates = find_dates(columns, self.layout.columns.values())
-        source.settings |= dates.settings
-        coding.doubt(dates.doubt)
+        settings, doubt = find_dates(columns, self.layout.columns.values())
+        source.settings |= settings
+        coding.doubt(doubt)
         identity = self.id_column
         if identity is not None:
             self.used.add(identity.name)
             source.add_column("patient_id", identity.name, identity.describe_filled())
-            if coding.width and any(
-                len(clean(c)) < coding.width and clean(c).isdigit() for c in identity.filled
-            ):
+            digits = (text for text in map(clean, identity.filled) if text.isdigit())
+            if any(len(text) < coding.width for text in digits):
                 source.settings["pad"] = {"patient_id": coding.width}
         elif self.is_numbered:
             source.add_column("patient_id", None, "the rows are numbered")
@@ -92,11 +87,8 @@ def recognise_sheet(layout: Layout, *doubts: str) -> Sheet:
     for column in layout.columns.values():
         analyte = find_analyte(column.label or column.name)
         heading = recognise(column)
-        if (
-            analyte
-            and column.share_of_numbers >= 0.5
-            and (heading is None or heading.target not in sheet.placed)
-        ):
+        is_known = heading is not None and heading.target in sheet.placed
+        if analyte and column.share_of_numbers >= 0.5 and not is_known:
             sheet.analytes.append((column, *analyte))
         elif heading is None:
             continue
@@ -109,13 +101,8 @@ def recognise_sheet(layout: Layout, *doubts: str) -> Sheet:
 
 def find_main_sheet(sheets: Iterable[Sheet]) -> Sheet | None:
     """The sheet with one row a patient that knows most of what patients have; None where there is none."""
-    return max(
-        (sheet for sheet in sheets if (sheet.id_column or sheet.is_numbered) and sheet.is_wide),
-        key=lambda sheet: tuple(
-            sum(target in sheet.placed for target in targets) for targets in (OF_PATIENTS, FOLLOW_UP_COLUMNS)
-        ),
-        default=None,
-    )
+    wide = (sheet for sheet in sheets if (sheet.id_column or sheet.is_numbered) and sheet.is_wide)
+    return max(wide, key=lambda s: (s.count(OF_PATIENTS), s.count(FOLLOW_UP_COLUMNS)), default=None)
 
 
 def name_patients(sheets: Sequence[Sheet]) -> None:
@@ -128,8 +115,8 @@ def name_patients(sheets: Sequence[Sheet]) -> None:
     if any(sheet.id_column is not None for sheet in sheets):
         return
     known = (*PATIENT_COLUMNS, *FOLLOW_UP_COLUMNS)
-    main = max(sheets, key=lambda sheet: sum(t in sheet.placed for t in known), default=None)
-    if main is None or sum(t in main.placed for t in known) < FEWEST_KNOWN:
+    main = max(sheets, key=lambda sheet: sheet.count(known), default=None)
+    if main is None or main.count(known) < FEWEST_KNOWN:
         return
     found = next(filter(_is_identifier, list(main.layout.columns.values())[:FIRST]), None)
     if found is not None:
@@ -154,15 +141,16 @@ def list_unplaced(plan: StudyPlan, sheets: Sequence[Sheet]) -> None:
     """Name the columns that went into no table, and what they look like; each of a file and sheet once."""
     used = {(sheet.layout.grid.name, name) for sheet in sheets for name in sheet.used}
     for grid in {sheet.layout.grid.name: sheet.layout.grid for sheet in sheets}.values():
-        left: dict[str, Unplaced] = {}
+        left: dict[str, str] = {}
         for sheet in (sheet for sheet in sheets if sheet.layout.grid.name == grid.name):
-            words = {column.name: OTHER_WORDS.get(target) for target, column in sheet.placed.items()}
+            words = {
+                column.name: load_words()["not_read"].get(target) for target, column in sheet.placed.items()
+            }
             for name, column in sheet.layout.columns.items():
                 if (grid.name, name) not in used:
                     looks_like = words.get(name) or column.describe()
-                    looks_like = f"{column.label}: {looks_like}" if column.label else looks_like
-                    left.setdefault(name, Unplaced(grid.name, name, looks_like))
-        plan.unplaced += left.values()
+                    left.setdefault(name, f"{column.label}: {looks_like}" if column.label else looks_like)
+        plan.leave_out(grid.name, left)
         plan.ignore(grid.file, left, grid.sheet)
 
 
@@ -236,7 +224,5 @@ def _part(layout: Layout, patients: tuple, rows: tuple, words: str) -> list[Shee
     columns, lines, choice = patients
     of_patients = {c.name: replace(c, cells=[c.cells[i] for i in lines]) for c in columns}
     of_rows = replace(layout, columns={c.name: c for c in rows[0]}, choice=rows[1], repeats=True)
-    return [
-        recognise_sheet(replace(layout, columns=of_patients, choice=choice), words),
-        recognise_sheet(of_rows),
-    ]
+    patients_alone = replace(layout, columns=of_patients, choice=choice)
+    return [recognise_sheet(patients_alone, words), recognise_sheet(of_rows)]

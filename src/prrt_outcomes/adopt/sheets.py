@@ -50,10 +50,7 @@ def fill_plan(plan: StudyPlan, sheets: Sequence[Sheet], main: Sheet) -> None:
     _plan_patients(main, known, coding)
     for sheet in known:
         _plan_cycles(sheet, coding)
-    follow_up = max(
-        known, key=lambda sheet: sum(t in sheet.placed for t in FOLLOW_UP_COLUMNS) * sheet.is_wide
-    )
-    _plan_follow_up(follow_up, coding)
+    _plan_follow_up(max(known, key=lambda sheet: sheet.count(FOLLOW_UP_COLUMNS) * sheet.is_wide), coding)
     for sheet in known:
         _plan_scans(sheet, coding)
         if not sheet.is_wide:
@@ -88,14 +85,11 @@ def _plan_patients(main: Sheet, sheets: Sequence[Sheet], coding: Coding) -> None
             source.settings["merge"] = True
         for target in [*targets, *(["best_response"] if best else [])]:
             column = sheet.placed[target]
-            sheet.place(
-                source, coding, {"reported_best_response" if target == "best_response" else target: column}
-            )
+            ours = "reported_best_response" if target == "best_response" else target
+            sheet.place(source, coding, {ours: column})
             name = fold(column.label or column.name)
             if target == "ecog" and name in ("oms", "who"):
-                coding.doubt(
-                    f"{column.name!r} is read as the performance status (ECOG), not as the WHO grade"
-                )
+                coding.doubt(say("who_is_ecog", column=column.name))
             if target == "best_response" and "recist" not in name:
                 coding.doubt(f"{column.name!r} names no criterion: best responses are taken as RECIST 1.1")
         coding.add("patients", source)
@@ -114,9 +108,8 @@ def _plan_numbered(sheet: Sheet, targets: dict[str, str], coding: Coding) -> lis
         source = sheet.start_source(dates, coding)
         source.settings["unpivot"] = {"columns": {ours: min(found) for ours, found in patterns.items()}}
         last = dates[-1]
-        source.evidence["unpivot"] = (
-            f'"{last.name}" -> {first}, {last.describe_filled()}; {len(dates)} of them'
-        )
+        told = f"{last.describe_filled()}; {len(dates)} of them"
+        source.evidence["unpivot"] = f'"{last.name}" -> {first}, {told}'
         for ours, found in sets.items():
             for column, _ in found.values():
                 coding.read(source, ours, column)
@@ -203,9 +196,8 @@ def _plan_follow_up(sheet: Sheet, coding: Coding) -> None:
     open_texts = [text for text in dict.fromkeys(texts) if not text or is_missing(text, "death_date")]
     words = ", ".join(repr(text) if text else "an empty cell" for text in open_texts)
     coding.doubt(f"who is dead, by {death.name!r}: a date = dead" + (f", {words} = alive" if words else ""))
-    for status_of, choice, told in (("dead", "exclude", "a date"), ("alive", "filter", "none"))[
-        : 1 + bool(open_texts)
-    ]:
+    alive = [("alive", "filter", "none")] if open_texts else []
+    for status_of, choice, told in [("dead", "exclude", "a date"), *alive]:
         chosen = {choice: {death.name: open_texts}} if open_texts else {}
         settings = source.settings | chosen | {"columns": dict(source.settings["columns"])}
         part = SourcePlan(source.file, settings, dict(source.evidence))

@@ -81,7 +81,7 @@ def format_study(plan: StudyPlan, folder: Path, places: Mapping[Path, str], conf
         lines += ["", *(f"# {note}" for note in plan.notes)]
     if plan.unplaced:
         lines += ["", "# Left out, since no column of ours was recognised in them:"]
-        lines += [f"#   {u.column!r} of {u.file}: {u.looks_like}" for u in plan.unplaced]
+        lines += [f"#   {column}" for column in plan.unplaced]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from prrt_outcomes.adopt.plan import StudyPlan
+from prrt_outcomes.adopt.plan import StudyPlan, say
 from prrt_outcomes.adopt.write import write_study
 from prrt_outcomes.cli.check import check_all
 from prrt_outcomes.cli.problems import format_problems
@@ -75,10 +75,7 @@ def _accept(plan: StudyPlan, problems: Sequence[Problem]) -> bool:
         lines = ", ".join(str(problem.row) for problem in undated[:MOST_SHOWN])
         more = " ..." if len(undated) > MOST_SHOWN else ""
         plan.settings["dead_without_date"] = "last_contact"
-        plan.doubts.append(
-            f"dead without a date of death ({len(undated)} patients, line {lines}{more}): taken as dead on the day "
-            "of the last contact; dead_without_date: censor ends their time there without a death"
-        )
+        plan.doubts.append(say("undated_deaths", n=len(undated), lines=f"{lines}{more}"))
     return bool(found or undated)
 
 
@@ -90,7 +87,6 @@ def _report(plan: StudyPlan, study_file: Path) -> None:
         print("\n".join(f"  - {doubt}" for doubt in plan.doubts))
     if plan.unplaced:
         print(f"{len(plan.unplaced)} columns left out:")
-        shown = plan.unplaced[:MOST_SHOWN]
-        print("\n".join(f"  - {u.column!r} of {u.file}: {u.looks_like}" for u in shown))
+        print("\n".join(f"  - {column}" for column in plan.unplaced[:MOST_SHOWN]))
         if len(plan.unplaced) > MOST_SHOWN:
             print(f"  and {len(plan.unplaced) - MOST_SHOWN} more, all in {study_file}")

@@ -79,7 +79,7 @@ def test_rows_are_numbered_where_only_names_tell_patients_apart(write_workbook, 
     assert follow_up["vital_status"].tolist() == ["alive", "dead", "alive"]
     assert plan.doubts[0].startswith("no column of identifiers was recognised")
     assert "who is dead, by 'Date of death': a date = dead, 'alive', an empty cell = alive" in plan.doubts
-    assert [u.looks_like for u in plan.unplaced] == ["names of persons are not read"]
+    assert [u.partition(": ")[2] for u in plan.unplaced] == ["names of persons are not read"]
 
 
 def test_a_sheet_of_something_else_is_not_numbered(write_workbook):

@@ -99,18 +99,18 @@ def test_an_empty_vital_status_is_a_doubt():
 
 def test_formats_of_dates_in_one_column():
     column = Column("Datum", 0, ["28.03.2019", "2019-03-28", "1.2.19", 43552])
-    settings = find_dates([column]).settings
+    settings, _ = find_dates([column])
     assert set(settings["date_format"]) == {"%d.%m.%y", "%d.%m.%Y", "%Y-%m-%d", "excel"}
     assert settings["pivot_year"] == 30
-    assert find_dates([Column("Date", 0, ["2019-03-28"])]).settings == {}
+    assert find_dates([Column("Date", 0, ["2019-03-28"])]) == ({}, "")
 
 
 def test_day_and_month_are_decided_by_all_cells_or_left_open():
-    decided = find_dates([Column("Date", 0, ["02/03/2019", "13/03/2019"])])
-    assert (decided.settings["date_format"], decided.doubt) == ("%d/%m/%Y", "")
-    american = find_dates([Column("Date", 0, ["02/03/2019", "03/13/2019"])])
-    assert american.settings["date_format"] == "%m/%d/%Y"
-    assert "could be %m/%d/%Y too" in find_dates([Column("Date", 0, ["02/03/2019"])]).doubt
+    settings, doubt = find_dates([Column("Date", 0, ["02/03/2019", "13/03/2019"])])
+    assert (settings["date_format"], doubt) == ("%d/%m/%Y", "")
+    american, _ = find_dates([Column("Date", 0, ["02/03/2019", "03/13/2019"])])
+    assert american["date_format"] == "%m/%d/%Y"
+    assert "could be %m/%d/%Y too" in find_dates([Column("Date", 0, ["02/03/2019"])])[1]
 
 
 def test_units_by_heading_or_by_size():

@@ -207,7 +207,7 @@ def test_a_code_is_taken_out(tmp_path):
         for code in ("8240/3-C18.1", "8240/3-C18.2", "8240/3-C34.1")
     }
     assert [row and row.value for row in found.values()] == [None, "gep_large_intestine", "other"]
-    assert codes.find_text("condition", "8240/3-C18.1") is None
+    assert codes.find("condition", Concept(code="8240/3-C18.1", name="8240/3-C18.1")) is None
 
 
 def test_every_fault_of_a_table_of_codes_is_told(tmp_path):

@@ -10,7 +10,7 @@ import yaml
 
 from prrt_outcomes.adopt.cbioportal import plan_cbioportal
 from prrt_outcomes.adopt.outcomes import plan_outcomes
-from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan, Unplaced
+from prrt_outcomes.adopt.plan import SourcePlan, StudyPlan
 from prrt_outcomes.adopt.sheets import plan_sheets
 from prrt_outcomes.adopt.write import format_study, write_study
 from prrt_outcomes.errors import InputError, UsageError
@@ -44,7 +44,7 @@ def test_cycles_in_columns_become_rows(write_workbook):
     assert cycles.settings["header_row"] == 2
     (follow_up,) = plan.tables["follow_up"]
     assert follow_up.settings["columns"]["last_contact_date"] == ["last FU", "Todesdatum"]
-    assert [u.column for u in plan.unplaced] == ["Name"]
+    assert [u.partition(" of ")[0] for u in plan.unplaced] == ["'Name'"]
     assert plan.settings["endpoints"] == ["os"]
 
 
@@ -180,7 +180,7 @@ def test_the_study_file_is_yaml_with_evidence_behind_its_lines(tmp_path, write_t
         {"patients": [source]},
         {"endpoints": ["os"]},
         ["it's a doubt"],
-        [Unplaced("f", "c", "text")],
+        ["'c' of f: text"],
     )
     text = format_study(plan, tmp_path / "My Study", {path: "data/yes no.csv"}, confirm=False)
     read = yaml.safe_load(text)

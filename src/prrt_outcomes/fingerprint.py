@@ -18,16 +18,8 @@ from prrt_outcomes.whole_file import write_whole
 PACKAGE = "prrt_outcomes"
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 DISTRIBUTIONS = (
-    "firthmodels",
-    "lifelines",
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "plotnine",
-    "pyarrow",
-    "scipy",
-    "statsmodels",
-)
+    "firthmodels", "lifelines", "matplotlib", "numpy", "pandas", "plotnine", "pyarrow", "scipy", "statsmodels",
+)  # fmt: skip
 CODE_SUFFIXES = (".py", ".pyc", ".so")
 BOOK = Path(".snakemake") / "code.json"  # of a results folder: the modules as the last run read them
 
@@ -52,7 +44,6 @@ class Code:
         self._book = book
         self._known = _read_book(book) if book is not None else {}
         self._current: dict[str, Module] = {}
-        self._files: dict[Path, list[Path]] = {}
 
     def module(self, name: str) -> Module:
         """Return one module; FileNotFoundError when it does not exist."""
@@ -100,8 +91,7 @@ class Code:
     def _list_data_files(self, names: Iterable[str]) -> list[Path]:
         """Files that are not code beside the modules, or in folders beside them that hold no code."""
         folders = {path.parent for name in names if (path := find_module(name))} - {PACKAGE_FOLDER}
-        self._files |= {folder: _list_folder(folder) for folder in folders - self._files.keys()}
-        return sorted(path for folder in folders for path in self._files[folder])
+        return sorted(path for folder in folders for path in _list_folder(folder))
 
     def write_book(self) -> None:
         """Write what was read to the book, if it differs from what stands there."""
@@ -232,9 +222,8 @@ def _hash_code(code: CodeType) -> bytes:
         if isinstance(constant, CodeType):
             digest.update(_hash_code(constant))
         else:  # the order of a set differs from run to run
-            digest.update(
-                repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant).encode()
-            )
+            written = sorted(constant, key=repr) if isinstance(constant, frozenset) else constant
+            digest.update(repr(written).encode())
     return digest.digest()
 
 

@@ -99,8 +99,7 @@ def compute_egfr(
     usable = (creatinine > 0) & (age > 0) & (is_female | is_male)
     kappa = np.where(is_female, 0.7, 0.9)
     ratio = np.where(usable, creatinine / CREATININE_UMOL_L_PER_MG_DL / kappa, 1.0)
-    rate = (
-        factor * np.minimum(ratio, 1.0) ** np.where(is_female, *exponents) * np.maximum(ratio, 1.0) ** above
-    )
+    below = np.where(is_female, *exponents)
+    rate = factor * np.minimum(ratio, 1.0) ** below * np.maximum(ratio, 1.0) ** above
     rate = rate * by_year ** np.where(usable, age, 0.0) * np.where(is_female, of_women, 1.0)
     return np.where(usable, rate, np.nan)

@@ -51,9 +51,8 @@ def write_inputs(results: Path, inputs: Mapping[str, str]) -> None:
 
 def note_study(results: Path, study_file: Path) -> None:
     """Note in a results folder where the study file of its run stands."""
-    write_whole(
-        results / STUDY_PLACE, json.dumps(os.path.relpath(study_file, results)), mark=str(os.getpid())
-    )
+    place = json.dumps(os.path.relpath(study_file, results))
+    write_whole(results / STUDY_PLACE, place, mark=str(os.getpid()))
 
 
 def list_removed_inputs(results: Path, study_file: Path) -> list[str]:
@@ -118,12 +117,11 @@ def hold_made(results: Path, names: Iterable[str]) -> None:
     made = list_made(results)
     chosen = {name: made[name] for name in names if name in made}
     marks = _read_marks(results / name for name in chosen)
-    odd = [
-        name
-        for name, (checksum, *noted) in sorted(chosen.items())
-        if (path := results / name) not in marks
-        or (list(marks[path]) != noted and hash_file(path) != checksum)
-    ]
+    odd = []
+    for name, (checksum, *noted) in sorted(chosen.items()):
+        mark = marks.get(results / name)
+        if mark is None or (list(mark) != noted and hash_file(results / name) != checksum):
+            odd.append(name)
     if odd:
         anew = dict.fromkeys(Path(n).parent.as_posix() if n.startswith("figures/") else n for n in odd)
         raise StepError(
@@ -148,11 +146,8 @@ def _read_marks(paths: Iterable[Path]) -> dict[Path, tuple]:
 def write_readmes(results: Path) -> None:
     """Write into a results folder and each of its folders what may be done with them; a README of others stays."""
     words = yaml.safe_load(Path(__file__).with_name("readmes.yaml").read_text(encoding="utf-8"))
-    rows = [
-        f"| `{name}` | {' | '.join(own)} |"
-        for kind in ("folders", "files")
-        for name, own in words[kind].items()
-    ]
+    listed = [*words["folders"].items(), *words["files"].items()]
+    rows = [f"| `{name}` | {' | '.join(own)} |" for name, own in listed]
     texts = {results: "\n".join(["# Results of a run\n\n| place | contents | use |\n|---|---|---|", *rows])}
     texts |= {results / name: "\n\n".join([f"# {name}", *own]) for name, own in words["folders"].items()}
     for folder, text in texts.items():
@@ -169,12 +164,9 @@ def describe_run(study: Study, study_file: Path, results: Path) -> dict:
     There are no times and no absolute paths, so that the same run describes itself the same anywhere.
     """
     hold_made(results, (name for name in list_made(results) if name.startswith(RESULT_FOLDERS)))
-    produced = [
-        path
-        for folder in RESULT_FOLDERS
-        for path in sorted((results / folder).rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.name != README
-    ]
+    found = (path for folder in RESULT_FOLDERS for path in sorted((results / folder).rglob("*")))
+    shown = (path for path in found if path.is_file() and not path.name.startswith("."))
+    produced = [path for path in shown if path.name != README]
     inputs = list_data_files(study, study_file)
     return {
         "study": study.model_dump(mode="json"),

@@ -74,14 +74,9 @@ def write_crate(results: Path, study: Study, study_file: Path) -> Path:
 
     version = metadata.version("prrt-outcomes")
     needed = {name: read_version(name) for name in DISTRIBUTIONS}
-    libraries = [
-        add_program("python", platform.python_version(), "https://www.python.org/"),
-        *(
-            add_program(name, own, f"https://pypi.org/project/{name}/{own}/")
-            for name, own in needed.items()
-            if own
-        ),
-    ]
+    libraries = [add_program("python", platform.python_version(), "https://www.python.org/")]
+    for name, own in needed.items():
+        libraries += [add_program(name, own, f"https://pypi.org/project/{name}/{own}/")] if own else []
     whole = add_program("prrt-outcomes", version, softwareRequirements=libraries)
     read_first = describe_inputs(study_file, list_data_files(study, study_file))
     inputs = [
@@ -97,9 +92,8 @@ def write_crate(results: Path, study: Study, study_file: Path) -> Path:
     code, makers = Code(results / BOOK), _list_makers(results)
     for step in (*STAGES, *FIGURES, "accounts", "report"):
         reads, sections, fingerprint = _declare(step, code)
-        program = add_program(
-            f"prrt-outcomes {step}", version, isPartOf=whole, identifier=f"code {fingerprint}"
-        )
+        more = {"isPartOf": whole, "identifier": f"code {fingerprint}"}
+        program = add_program(f"prrt-outcomes {step}", version, **more)
         read = [file for name, file in made.items() if name.startswith(reads) and makers[name] != step]
         action = crate.add_action(
             program,

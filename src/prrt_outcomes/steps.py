@@ -22,28 +22,10 @@ if TYPE_CHECKING:
     from prrt_outcomes.study.model import Study
 
 STAGES = (
-    "cohort",
-    "treatment",
-    "response",
-    "radionuclides",
-    "endpoints",
-    "survival",
-    "responders",
-    "controls",
-    "safety",
-    "quality_of_life",
-    "appraisal",
-)
-CHAPTERS = (
-    "response",
-    "radionuclides",
-    "endpoints",
-    "survival",
-    "responders",
-    "controls",
-    "safety",
-    "quality_of_life",
-)
+    "cohort", "treatment", "response", "radionuclides", "endpoints", "survival", "responders", "controls", "safety",
+    "quality_of_life", "appraisal",
+)  # fmt: skip
+CHAPTERS = tuple(stage for stage in STAGES if stage not in ("cohort", "treatment", "appraisal"))
 # Steps that note the files they leave in a results folder.
 NOTED = (*STAGES, *(f"figures_{name}" for name in CHAPTERS), "warnings", "accounts", "provenance", "report")
 # Sections of the study file that figures use.
@@ -215,11 +197,8 @@ def join_accounts(results: Path) -> None:
 def check_balance(attrition: pd.DataFrame) -> None:
     """Hold each count of `attrition` against in = out + lost; StepError names every row that does not add up."""
     counts = attrition[["n_before", "n_lost", "n_after"]]
-    wrong = (
-        counts.isna().any(axis=1)
-        | counts.lt(0).any(axis=1)
-        | (counts["n_before"] != counts["n_after"] + counts["n_lost"])
-    ).fillna(True)
+    is_odd = counts.isna().any(axis=1) | counts.lt(0).any(axis=1)
+    wrong = (is_odd | (counts["n_before"] != counts["n_after"] + counts["n_lost"])).fillna(True)
     if wrong.any():
         faults = attrition.loc[wrong].astype(str).agg(", ".join, axis=1)
         raise StepError("in is not out plus lost: " + "; ".join(faults))

@@ -109,12 +109,10 @@ def write_quality(folder: Path, checked: CheckedStudy) -> None:
     from prrt_outcomes.tables.files import write_table
     from prrt_outcomes.tables.frames import empty_table
 
-    cohort = checked.cohort
-    tables = {
-        "data_quality": summarise_data_quality(cohort) if cohort else empty_table("data_quality"),
-        "data_ranges": summarise_ranges(cohort) if cohort else empty_table("data_ranges"),
-        "attrition": cohort.attrition if cohort else empty_table("attrition"),
-    }
+    cohort, tables = checked.cohort, {n: empty_table(n) for n in ("data_quality", "data_ranges", "attrition")}
+    if cohort is not None:
+        tables = {"data_quality": summarise_data_quality(cohort), "data_ranges": summarise_ranges(cohort)}
+        tables["attrition"] = cohort.attrition
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", name, table)
     faults = summarise_problems(checked.problems)

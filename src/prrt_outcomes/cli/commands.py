@@ -119,12 +119,9 @@ def simulate(arguments: argparse.Namespace) -> int:
     from prrt_outcomes.simulate.registry import write_simulated_study
     from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 
-    folder = arguments.out
-    settings = apply_overrides(SimulationSettings(), arguments.set)
-    later = arguments.later
-    write_simulated_study(
-        folder, patients=arguments.patients, seed=arguments.seed, settings=settings, later_cutoff=later
-    )
+    folder, later = arguments.out, arguments.later
+    drawn = {"patients": arguments.patients, "seed": arguments.seed, "later_cutoff": later}
+    write_simulated_study(folder, **drawn, settings=apply_overrides(SimulationSettings(), arguments.set))
     print(f"{folder}: {arguments.patients} synthetic patients; their truth is in {folder / 'truth'}")
     print(f"next: prrt-outcomes run {folder}" + (f"_{later.year}, the same as of {later}" if later else ""))
     return 0

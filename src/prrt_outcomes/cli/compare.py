@@ -26,19 +26,17 @@ def main(arguments: argparse.Namespace) -> int:
     from prrt_outcomes.compare.runs import compare_runs, read_run
     from prrt_outcomes.tables.files import write_csv
 
-    found = compare_runs(
-        read_run(arguments.old), read_run(arguments.new), arguments.cores or os.cpu_count() or 1
-    )
+    cores = arguments.cores or os.cpu_count() or 1
+    found = compare_runs(read_run(arguments.old), read_run(arguments.new), cores)
     out.mkdir(parents=True, exist_ok=True)
     for name, frame in (("patients", found.patients), ("numbers", found.numbers)):
         with replace_when_whole(out / f"{name}.csv") as unfinished:
             write_csv(unfinished, frame)
     write_whole(out / "report.html", render_comparison(found))
     moved = int(found.numbers["difference"].fillna(1).ne(0).mul(found.numbers["status"].ne("without")).sum())
-    came = found.patients["change"].value_counts()
-    print(
-        f"{came.get('patient_added', 0)} patients added, {came.get('patient_removed', 0)} removed; "
-        f"{moved} of {len(found.numbers)} numbers moved"
+    added, removed = (
+        int(found.patients["change"].eq(f"patient_{how}").sum()) for how in ("added", "removed")
     )
+    print(f"{added} patients added, {removed} removed; {moved} of {len(found.numbers)} numbers moved")
     print(f"report: {arguments.out / 'report.html'}; it names patients and is not for release")
     return 0

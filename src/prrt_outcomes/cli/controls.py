@@ -53,18 +53,16 @@ def format_arm(arm: PublishedArm) -> str:
     """All fields of one arm and endpoint; what the source did not show is called not shown."""
     values = {field.name: getattr(arm, field.name) for field in fields(arm)}
     values["milestones"] = ", ".join(map(_format_milestone, arm.milestones))
-    lines = []
-    for name, value in values.items():
-        text = "not shown" if value is None or value == "" else str(value)
-        lines.append(f"{name.replace('_', ' '):<22} {text}")
-    return "\n".join(lines)
+    shown = {name: "not shown" if value in (None, "") else value for name, value in values.items()}
+    return "\n".join(f"{name.replace('_', ' '):<22} {value}" for name, value in shown.items())
 
 
 def _format_milestone(point: Milestone) -> str:
-    interval = (
-        f" ({point.low:g} to {point.high:g})" if point.low is not None and point.high is not None else ""
-    )
-    return f"{point.survival:g}{interval} at {point.months:g} months"
+    return f"{point.survival:g}{_format_interval(point.low, point.high)} at {point.months:g} months"
+
+
+def _format_interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:g} to {high:g})"
 
 
 def _cells(arm: PublishedArm) -> tuple[str, ...]:
@@ -78,5 +76,4 @@ def _format_median(arm: PublishedArm) -> str:
         return "not reached"
     if arm.median_months is None:
         return ""
-    interval = [f"{bound:g}" for bound in (arm.median_low, arm.median_high) if bound is not None]
-    return f"{arm.median_months:g}" + (f" ({' to '.join(interval)})" if len(interval) == 2 else "")
+    return f"{arm.median_months:g}{_format_interval(arm.median_low, arm.median_high)}"

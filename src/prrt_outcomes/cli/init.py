@@ -42,9 +42,8 @@ def main(arguments: argparse.Namespace) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     if arguments.redcap:
-        print(
-            f"{folder / REDCAP_FILE}: upload it to a project, make {', '.join(REPEATING)} repeating instruments;"
-        )
+        forms = ", ".join(REPEATING)
+        print(f"{folder / REDCAP_FILE}: upload it to a project, make {forms} repeating instruments;")
         print(f"then prrt-outcomes adopt --redcap {folder / REDCAP_FILE} EXPORT DIR")
         return 0
     print(f"{folder / STUDY_FILE}: name the study and its tables, then fill {folder / 'data'}")
@@ -63,10 +62,8 @@ def build_files(folder: Path) -> dict[Path, str]:
 
 def format_study_file(name: str, folder: Path) -> str:
     """Text of a study file with every setting, its default and what it means."""
-    lines = [
-        *(f"  {table}: data/{table}.csv" for table in REGISTRY_TABLES),
-        *(f"#   {table}: data/{table}.csv" for table in OTHER_TABLES),
-    ]
+    lines = [f"  {table}: data/{table}.csv" for table in REGISTRY_TABLES]
+    lines += [f"#   {table}: data/{table}.csv" for table in OTHER_TABLES]
     text = HEADERS["study"].format(name=name, folder=folder) + "\n".join(lines) + HEADERS["settings"]
     settings = ((key, field) for key, field in Study.model_fields.items() if key not in WRITTEN_OUT)
     return text + "\n".join(line for key, field in settings for line in _describe(key, field, 0)) + "\n"

@@ -77,9 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
         for argument, options in command["arguments"].items():
             if "type" in options:
                 options = options | {"type": TYPES[options["type"]]}
-            own.add_argument(
-                argument, **options if "metavar" in options else options | {"action": "store_true"}
-            )
+            options = options if "metavar" in options else options | {"action": "store_true"}
+            own.add_argument(argument, **options)
     return parser
 
 

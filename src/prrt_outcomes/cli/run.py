@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prrt_outcomes.cli.problems import PROBLEMS_FILE, format_problems, read_problems, write_problems
@@ -144,9 +144,8 @@ def choose_results(study_file: Path, out: Path | None) -> Path:
     files = [source.get("file") if isinstance(source, dict) else source for source in sources]
     taken = {(study_file.parent / file).parent.resolve() for file in files if isinstance(file, str)}
     if (results / study_file.name).exists() or results.resolve() in taken:
-        raise UsageError(
-            f"{results} holds a study or its tables; results cannot go there, name another with --out"
-        )
+        words = "holds a study or its tables; results cannot go there, name another with --out"
+        raise UsageError(f"{results} {words}")
     return results
 
 
@@ -228,10 +227,8 @@ def follow(command: list[str], results: Path, lock: int, progress: Progress) -> 
 
 
 def _wait(process: subprocess.Popen, seconds: float) -> None:
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
@@ -239,9 +236,8 @@ def _tell_failure(study_file: Path, results: Path, progress: Progress) -> int:
     if not results.is_dir():
         raise StepError(f"{_short(results)} was removed during the run; the same command creates it again")
     if removed := list_removed_inputs(results, study_file):
-        raise StepError(
-            f"{', '.join(removed)} removed during the run; restore them and run the same command again"
-        )
+        words = "removed during the run; restore them and run the same command again"
+        raise StepError(f"{', '.join(removed)} {words}")
     if shutil.disk_usage(results).free < FULL_BYTES:
         raise OSError(errno.ENOSPC, "", _short(results))
     if (results / PAGE).exists():

@@ -30,18 +30,13 @@ def main(arguments: argparse.Namespace) -> int:
     table = ALIASES.get(alias, {"table": None})["table"]
     numbers = list_numbers(alias, read_tables([table], results)) if table else {}
     if name not in numbers:
-        known = list(numbers) or list(ALIASES)
-        expected = (
-            f"names are {', '.join(known[:3])} and so on"
-            if numbers
-            else f"names begin with {', '.join(known)}"
-        )
-        raise UsageError(f"no number is named {name}: {suggest(name if numbers else alias, known, expected)}")
-    counts = [
-        f", {word} {numbers[own].text}"
-        for word in ("n", "total", "events")
-        if (own := f"{stem}.{word}") in numbers
-    ]
+        if numbers:
+            advice = suggest(name, list(numbers), f"names are {', '.join(list(numbers)[:3])} and so on")
+        else:
+            advice = suggest(alias, list(ALIASES), f"names begin with {', '.join(ALIASES)}")
+        raise UsageError(f"no number is named {name}: {advice}")
+    beside = {word: numbers.get(f"{stem}.{word}") for word in ("n", "total", "events")}
+    counts = [f", {word} {number.text}" for word, number in beside.items() if number is not None]
     print(f"{name} = {numbers[name].text}{''.join(counts)}\n{numbers[name].place}")
     print("\n".join(_Trail(results, results / CRATE, name).follow(f"tables/{table}.csv", "  ")))
     return 0
@@ -54,21 +49,16 @@ class _Trail:
         from prrt_outcomes.study.model import Study
 
         graph = json.loads(crate.read_text(encoding="utf-8"))["@graph"]
-        study = Study.model_validate(
-            json.loads((results / "provenance.json").read_text(encoding="utf-8"))["study"]
-        )
+        provenance = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
+        study = Study.model_validate(provenance["study"])
         rows = read_rows(results / "tables" / "attrition.csv")
         self.losses = [row for row in rows if row["n_lost"] != "0"]
         self.known = {entity["@id"]: entity for entity in graph}
         self.settings = study.model_dump(mode="json", exclude_defaults=True)
         named = (*(e.name for e in study.endpoints), *(c.id for c in study.controls))
         self.others = set(named).difference(name.split("."))
-        self.makers = {
-            file: entity
-            for entity in graph
-            if entity["@type"] == "CreateAction"
-            for file in _list_files(entity, "result")
-        }
+        actions = [entity for entity in graph if entity["@type"] == "CreateAction"]
+        self.makers = {file: action for action in actions for file in _list_files(action, "result")}
         self.told: set[str] = set()
 
     def follow(self, file: str, indent: str) -> Iterator[str]:

@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from prrt_outcomes.cohort import conversion
 from prrt_outcomes.cohort.cells import check_date_format
 from prrt_outcomes.cohort.chronology import KnownPatients
-from prrt_outcomes.cohort.conversion import (
-    check_doubtful_codes,
-    check_letter_case,
-    check_units,
-    convert_units,
-    note_cleaned_texts,
-)
 from prrt_outcomes.cohort.joins import Read
 from prrt_outcomes.cohort.mapping import MappedTable, map_table
 from prrt_outcomes.cohort.reshape import reshape_table
@@ -205,7 +199,7 @@ def assemble_table(
         problems.append(tell_setting("merge_first", f"tables.{table}.merge", "true"))
     for source in sources:
         label = table if n_files == 1 else f"{table} ({source.file})"
-        unfit = check_date_format(table, source, fields) + check_units(table, source, fields)
+        unfit = check_date_format(table, source, fields) + conversion.check_units(table, source, fields)
         result = SourceResult(None) if unfit else read(label, source)
         reshaped = None if result.raw is None else reshape_table(table, result.raw, source, read)
         if reshaped is not None:
@@ -234,7 +228,7 @@ def assemble_table(
     attrition = count_losses(table, n_read, n_made, lost) if rows else []
     rows = rows or PlacedRows(empty_table(table, extra_columns), np.array([], object), np.array([], int), {})
     problems += rows.list_problems(check_keys(table, rows.frame, rows.lines, rows.labels))
-    problems += check_letter_case(table, rows.frame, fields)
+    problems += conversion.check_letter_case(table, rows.frame, fields)
     frame = conform_table(table, _spell(rows, [f for f in fields if f.type == "string"]).frame, extra_columns)
     places = rows.labels, rows.lines, rows.cells
     coded = {name: rows.frame[name] for name in REPEATED_TEXTS if name in rows.frame and len(rows.frame)}
@@ -259,7 +253,7 @@ def _read_part(
     """Parse and check the mapped rows of one source."""
     dating = known.rule, known.latest
     parsed = parse_columns(table, mapped.columns, len(mapped.lines), extra_columns, *dating)
-    frame, faults = convert_units(source, fields, mapped, parsed, known.weights)
+    frame, faults = conversion.convert_units(source, fields, mapped, parsed, known.weights)
     dates = frame.select_dtypes("datetime").columns
     shifts = {name: pd.Timedelta(n, "D") for name, n in source.add_days.items() if name in dates}
     frame = put_columns(frame, {name: frame[name] + shift for name, shift in shifts.items()})
@@ -278,8 +272,8 @@ def _read_part(
     cells = locate_cells(labels, mapped.lines, places)
     rows = PlacedRows(frame, labels, mapped.lines, cells)
     problems = _name_file(mapped.problems, table, label)
-    problems += check_doubtful_codes(label, fields, mapped, frame, source)
-    problems += note_cleaned_texts(label, fields, mapped)
+    problems += conversion.check_doubtful_codes(label, fields, mapped, frame, source)
+    problems += conversion.note_cleaned_texts(label, fields, mapped)
     problems += [
         tell("days_resolved", label, None, name, dates=count_words(n, "date"), rule=known.rule)
         for name, n in parsed.resolved.items()

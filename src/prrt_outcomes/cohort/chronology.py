@@ -1,7 +1,6 @@
 """The data cut-off and deaths without a date: later rows are left out and counted, faults listed, never repaired.
 
-A last contact, a death or
-a progression after the cut-off stays in `follow_up` and is censored at the cut-off by the endpoints.
+A last contact, a death or a progression after the cut-off stays in `follow_up`; endpoints censor it at the cut-off.
 """
 
 from collections.abc import Mapping
@@ -64,9 +63,8 @@ def gather_known(tables: Mapping[str, Any], study: Study) -> KnownPatients:
         cutoff = pd.Timestamp(study.data_cutoff)
         latest = latest.reindex(patients.index).fillna(cutoff)
         latest = latest.where(latest <= cutoff, cutoff)
-    return KnownPatients(
-        study.partial_dates, latest, patients["weight_kg"], extend_vocabulary(study.vocabulary)
-    )
+    words = extend_vocabulary(study.vocabulary)
+    return KnownPatients(study.partial_dates, latest, patients["weight_kg"], words)
 
 
 def derive_ages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

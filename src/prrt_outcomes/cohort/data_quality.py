@@ -66,21 +66,18 @@ def _count_table(name: str, read: Mapping[str, CohortTable], problems: pd.DataFr
         is_missing[written.loc[written["column"].eq(column), "position"]] = False
         missing[column] = is_missing
     notes = _write_notes(name, table, cells, problems)
+    none = np.array([], np.int64)
     for axis, levels, codes in filter(None, (whole, _find_centres(name, read), _find_years(name, read))):
         sizes = np.bincount(codes, minlength=len(levels)).tolist()
         for column in (ALL, *columns):
             place, empty = {"table": name, "column": column, "centre_id": ALL, "year": ALL}, missing[column]
-            counts = [
-                [None] * len(sizes)
-                if rows is None
-                else np.bincount(codes[rows], minlength=len(levels)).tolist()
-                for rows in (empty, doubtful.get(column, np.array([], np.int64)))
-            ]
+            found_in = [none if empty is None else empty, doubtful.get(column, none)]
+            counts = [np.bincount(codes[rows], minlength=len(levels)).tolist() for rows in found_in]
             for level, n, n_missing, n_doubtful in zip(levels, sizes, *counts, strict=True):
                 if n or level == ALL:
                     note = notes.get(column, "") if level == ALL else ""
-                    found = {"n": n, "n_missing": n_missing, "n_doubtful": n_doubtful, "note": note}
-                    yield place | {axis: level} | found
+                    found = {"n": n, "n_missing": None if empty is None else n_missing}
+                    yield place | {axis: level} | found | {"n_doubtful": n_doubtful, "note": note}
 
 
 def _write_notes(

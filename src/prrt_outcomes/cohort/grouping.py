@@ -83,9 +83,8 @@ def leave_out_few(models: pd.DataFrame) -> pd.DataFrame:
     """Rows of `cox` without the ratio and p-value of the small levels of `name_few`; their status says why in words."""
     few = name_few(models)
     blank = {c: models[c].mask(few.ne("")) for c in (*RATIO, "p_value")}
-    return models.assign(
-        **blank, status=models["status"].astype("string").mask(few.ne(""), f"fewer than {FEWEST} " + few)
-    )
+    status = models["status"].astype("string").mask(few.ne(""), f"fewer than {FEWEST} " + few)
+    return models.assign(**blank, status=status)
 
 
 def choose_reference(group: pd.Series, wanted: str | None) -> str | None:

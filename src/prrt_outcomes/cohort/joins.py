@@ -74,17 +74,14 @@ def join_files(table: str, raw: RawTable, source: TableSource, read: Read) -> Re
         taken.append((join, frozenset(own)))
         right = result.raw
         if join.decimal != source.decimal:  # numbers that are added get the decimal mark of the table's file
-            pattern, form = (
-                rf"^\s*([+-]?[0-9]*){re.escape(join.decimal)}([0-9]+)\s*$",
-                rf"\1{source.decimal}\2",
-            )
+            pattern = rf"^\s*([+-]?[0-9]*){re.escape(join.decimal)}([0-9]+)\s*$"
+            form = rf"\1{source.decimal}\2"
             marked = {n: pc.replace_substring_regex(right.columns[n], pattern, form) for n in join.columns}
             right = replace(right, columns={**right.columns, **marked})
         sides = ((raw, join.keys), (right, join.keys.values()))
         ours_of, theirs_of = (_gather_keys(side, list(names), source, join) for side, names in sides)
-        keys = (ours_of, theirs_of)
-        rows = rows[keys[1].iloc[rows].notna().all(axis=1).to_numpy()]
-        found, told = _match_rows((table, label), (raw, right), keys, rows, source, join)
+        rows = rows[theirs_of.iloc[rows].notna().all(axis=1).to_numpy()]
+        found, told = _match_rows((table, label), (raw, right), (ours_of, theirs_of), rows, source, join)
         problems += told
         is_found = found >= 0
         if not is_found.all():

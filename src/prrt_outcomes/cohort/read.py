@@ -126,9 +126,8 @@ def read_cohort(study: Study, folder: Path) -> CohortResult:
     problems += _find_unknown_columns(study, read, reader)
     problems += _find_empty(read) + plausibility.find_missing_tables(study.tables)
     problems += _check_together(study, read)
-    tables, late, lost = chronology.filter_after_cutoff(
-        {n: t.frame for n, t in read.items()}, study.data_cutoff
-    )
+    frames = {name: table.frame for name, table in read.items()}
+    tables, late, lost = chronology.filter_after_cutoff(frames, study.data_cutoff)
     problems += late
     tables = {n: tables[n] if n in tables else empty_table(n, extra) for n in list_tables("input")}
     if study.dead_without_date == "censor":
@@ -224,20 +223,16 @@ def _check_together(study: Study, read: Mapping[str, CohortTable]) -> list[Probl
         for name, table in read.items()
         if len(table.frame)
     }
-    found = [
-        plausibility.check_references(frames),
-        plausibility.check_plausibility(frames, study.accepted_problems),
-    ]
+    implausible = plausibility.check_plausibility(frames, study.accepted_problems)
+    found = [plausibility.check_references(frames), implausible]
     if "follow_up" in frames:
         rules = (study.data_cutoff, study.dead_without_date)
         found.append({"follow_up": chronology.check_follow_up(frames["follow_up"], *rules)})
     problems: list[Problem] = []
     if "patients" in frames and not {"assessments", "lesions"}.isdisjoint(frames):
-        n = int(frames["patients"]["reported_best_response"].notna().sum())
-        if n:
-            problems.append(
-                tell("best_beside_scans", "patients", None, "reported_best_response", f"{n} patients")
-            )
+        column = "reported_best_response"
+        n = int(frames["patients"][column].notna().sum())
+        problems += [tell("best_beside_scans", "patients", None, column, f"{n} patients")] * bool(n)
     for name in frames:
         faults = [fault for faults in found for fault in faults.get(name, [])]
         problems += read[name].list_problems(faults)

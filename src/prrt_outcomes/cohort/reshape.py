@@ -64,12 +64,8 @@ def pivot_rows(table: str, reshaped: Reshaped, source: TableSource, pivot: Pivot
         )
         places[name] = CellPlaces(lines, shown, labels)
     rows = np.flatnonzero(pc.and_(pc.is_null(codes), pc.is_valid(texts)).to_numpy(zero_copy_only=False))
-    problems += [
-        tell("value_without_code", table, line, pivot.by, value, by=pivot.by)
-        for line, value in zip(
-            raw.lines[rows].tolist(), written.take(pa.array(rows)).to_pylist(), strict=True
-        )
-    ]
+    cells = zip(raw.lines[rows].tolist(), written.take(pa.array(rows)).to_pylist(), strict=True)
+    problems += [tell("value_without_code", table, n, pivot.by, value, by=pivot.by) for n, value in cells]
     made_raw = replace(raw, columns=columns, lines=raw.lines[first], places=places)
     every = (*reshaped.problems, *problems)
     return replace(reshaped, raw=made_raw, dropped=frozenset(dropped), problems=every)
@@ -113,9 +109,9 @@ def _spread(
             kept = positions[others["group"]]
             lines = (raw.lines[rows].tolist() for rows in (others.index, kept))
             found = zip(*lines, others["text"].tolist(), texts.iloc[kept].tolist(), strict=True)
+            of_code, column = {"code": code, "keys": ", ".join(pivot.keys)}, pivot.values[0]
             problems += [
-                tell("code_conflict", table, line, pivot.values[0], value, first=first, text=text, **of_code)
-                for of_code in [{"code": code, "keys": ", ".join(pivot.keys)}]
+                tell("code_conflict", table, line, column, value, first=first, text=text, **of_code)
                 for line, first, value, text in found
             ]
     return made, problems
@@ -154,12 +150,8 @@ def unpivot_rows(table: str, reshaped: Reshaped, source: TableSource, unpivot: U
         for name in {name for new in whole for name in found[new] if name}
     }
     nowhere, empty = np.zeros(raw.n_rows, dtype=bool), pa.repeat(pa.scalar("", pa.string()), raw.n_rows)
-    is_filled = np.array(
-        [
-            np.logical_or.reduce([filled.get(found[name][i], nowhere) for name in whole])
-            for i in range(len(keys))
-        ]
-    )
+    held = ([filled.get(found[name][i], nowhere) for name in whole] for i in range(len(keys)))
+    is_filled = np.array([np.logical_or.reduce(cells) for cells in held])
     positions = np.flatnonzero(is_filled.T.ravel())
     rows, repetitions = np.divmod(positions, len(keys))
     kept = {name: cells.take(rows) for name, cells in raw.columns.items() if name not in used}

@@ -122,7 +122,7 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
     varying = every[every.columns[every.nunique() > 1]]
     references, complete = fix_references(study, patients).analysis.reference, varying.dropna()
     kept, _ = select_comparable(varying, references)
-    problems = []
+    problems, n = [], len(complete)
     for name in varying.columns.difference(kept.columns, sort=False):
         levels = sorted(map(str, complete[name].unique()))
         level = references.get(name, "")
@@ -130,11 +130,9 @@ def check_complete_patients(study: Study, patients: pd.DataFrame) -> list[Proble
         if level and level not in levels:
             named = study.analysis.reference.get(name) == level
             place, value = (f"analysis.reference.{name}" if named else place), level
-            what = (
-                f"none of the {len(complete)} patients with all covariates known has this reference of {name}"
-            )
+            what = f"none of the {n} patients with all covariates known has this reference of {name}"
             expected = f"one of their levels, {', '.join(levels)}, or {expected}" if levels else expected
         else:
-            what = f"the {len(complete)} patients with all covariates known have one value of {name}"
+            what = f"the {n} patients with all covariates known have one value of {name}"
         problems.append(tell_setting("model_leaves_out", place, value, what=what, expected=expected))
     return problems

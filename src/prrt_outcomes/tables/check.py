@@ -117,12 +117,9 @@ def check_group_names(frame: pd.DataFrame, extra_columns: Mapping[str, str]) -> 
     """List the cells that would name a group `all`, which is the name of the whole cohort."""
     texts = [name for name, kind in extra_columns.items() if kind in ("string", "category")]
     expected = "another name: all means the whole cohort"
-    return [
-        fault
-        for column in (*GROUP_COLUMNS, *texts)
-        if column in frame
-        for fault in find_faults(frame, column, frame[column] == "all", "reserved name", expected)
-    ]
+    columns = [column for column in (*GROUP_COLUMNS, *texts) if column in frame]
+    found = (find_faults(frame, c, frame[c] == "all", "reserved name", expected) for c in columns)
+    return [fault for faults in found for fault in faults]
 
 
 def check_keys(table: str, frame: pd.DataFrame, lines: np.ndarray, labels: np.ndarray) -> list[CellFaults]:

@@ -35,10 +35,8 @@ def typed_columns(name: str, extra_columns: Mapping[str, str] | None = None) -> 
     schema = load_schema(name)
     types: dict[str, Any] = {}
     for field in schema.kept_fields:
-        is_code = field.type == "code"
-        types[field.name] = (
-            pd.CategoricalDtype(list(field.codes), ordered=True) if is_code else DTYPES[field.type]
-        )
+        codes = pd.CategoricalDtype(list(field.codes), ordered=True)
+        types[field.name] = codes if field.type == "code" else DTYPES[field.type]
         if field.type == "partial":
             types[f"{field.name}_precision"] = PRECISION
     if schema.extra_columns:
@@ -81,9 +79,8 @@ def conform_table(
             columns[column] = lengths.map({4: "year", 7: "month", 10: "day"}).astype(PRECISION)
         else:
             is_open = isinstance(dtype, str) and dtype == "category"
-            columns[column] = pd.Series(
-                index=frame.index, dtype=pd.CategoricalDtype([]) if is_open else dtype
-            )
+            empty = pd.CategoricalDtype([]) if is_open else dtype
+            columns[column] = pd.Series(index=frame.index, dtype=empty)
     columns |= {column: frame[column] for column in frame.columns if column not in types}
     made = pd.DataFrame(columns, index=frame.index, copy=False)
     return made if made.index.equals(pd.RangeIndex(len(made))) else made.reset_index(drop=True)

@@ -1,9 +1,10 @@
 """Files of a study, found, distinguished by their suffix and read as text."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os.path import normpath
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,34 +13,22 @@ from prrt_outcomes.cohort.sources.raw_table import GB, Bound, RefusedError, Sour
 from prrt_outcomes.errors import nearest_name, tell, tell_setting
 from prrt_outcomes.study.base import FileSource
 
-
-@dataclass(frozen=True)
-class FileKind:
-    """One kind of file."""
-
-    name: str
-    suffixes: tuple[str, ...]  # how the names of its files end
-    settings: tuple[str, ...] = ()  # settings of `FileSource` that not every kind has
-    is_typed: bool = True  # whether it has typed dates, which are read as ISO dates
-
-
 FILES: dict = yaml.safe_load(Path(__file__).with_name("files.yaml").read_text("utf-8"))
-KINDS = tuple(
-    FileKind(name, tuple(own["suffixes"]), tuple(own.get("settings", ())), own.get("is_typed", True))
-    for name, own in FILES["kinds"].items()
-)
+KINDS: dict[str, dict[str, Any]] = FILES["kinds"]
+"""For each kind of file how the names of its files end, the settings of `FileSource` that not every kind has, and
+whether it has typed dates (it does where that is not said), which are read as ISO dates."""
 
 
-def find_kind(source: FileSource) -> FileKind | None:
+def find_kind(source: FileSource) -> str | None:
     """Kind of a file by the end of its name; None where it is unknown."""
     name = source.file.lower()
-    return next((kind for kind in KINDS if name.endswith(kind.suffixes)), None)
+    return next((kind for kind, own in KINDS.items() if name.endswith(tuple(own["suffixes"]))), None)
 
 
 def is_typed(source: FileSource) -> bool:
     """Whether a file holds typed dates, which are read as ISO dates."""
     kind = find_kind(source)
-    return kind is not None and kind.is_typed
+    return kind is not None and KINDS[kind].get("is_typed", True)
 
 
 def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
@@ -60,35 +49,36 @@ def read_source(folder: Path, table: str, source: FileSource) -> SourceResult:
         return SourceResult(None, refused.args)
 
 
-def _find_reader(kind: FileKind) -> Callable[[Path, str, FileSource], SourceResult]:
+def _find_reader(kind: str) -> Callable[[Path, str, FileSource], SourceResult]:
     """What reads a kind of file, imported where a study needs it."""
-    if kind.name == "workbook":
+    if kind == "workbook":
         from prrt_outcomes.cohort.sources.workbook import read_excel_table as read
-    elif kind.name == "parquet":
+    elif kind == "parquet":
         from prrt_outcomes.cohort.sources.typed_columns import read_parquet_table as read
-    elif kind.name in ("sas", "labelled"):
+    elif kind in ("sas", "labelled"):
         from prrt_outcomes.cohort.sources.statistical import read_statistical_table as read
-    elif kind.name == "json":
+    elif kind == "json":
         from prrt_outcomes.cohort.sources.typed_columns import read_dataset_json as read
-    elif kind.name == "rds":
+    elif kind == "rds":
         from prrt_outcomes.cohort.sources.r_data import read_rds_table as read
     else:
         from prrt_outcomes.cohort.sources.text import read_text_table as read
     return read
 
 
-def _check_settings(table: str, source: FileSource, kind: FileKind) -> None:
-    ends = {
-        setting: ", ".join(sorted(end for k in KINDS if setting in k.settings for end in k.suffixes))
-        for setting in dict.fromkeys(setting for known in KINDS for setting in known.settings)
-        if setting in source.model_fields_set and setting not in kind.settings
-    }
-    if ends:
-        told = (("no_setting_of_kind", f"tables.{table}.{s}", getattr(source, s), e) for s, e in ends.items())
+def _check_settings(table: str, source: FileSource, kind: str) -> None:
+    ends: dict[str, list[str]] = {}  # of the names of the files that have a setting
+    for own in KINDS.values():
+        for setting in own.get("settings", ()):
+            ends.setdefault(setting, []).extend(own["suffixes"])
+    foreign = source.model_fields_set.difference(KINDS[kind].get("settings", ()))
+    odd = {setting: ", ".join(sorted(suffixes)) for setting, suffixes in ends.items() if setting in foreign}
+    if odd:
+        told = (("no_setting_of_kind", f"tables.{table}.{s}", getattr(source, s), e) for s, e in odd.items())
         raise RefusedError(*(tell_setting(*found, ends=end) for *found, end in told))
 
 
-def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
+def check_file(folder: Path, table: str, source: FileSource) -> str:
     """Refuse what lies outside the study, what is no file, an empty file, and a file of unknown kind."""
     path = folder / source.file
     try:
@@ -113,7 +103,7 @@ def check_file(folder: Path, table: str, source: FileSource) -> FileKind:
         raise refuse("unreadable_file", table, source.file, error=error.strerror) from None
     kind = find_kind(source)
     if kind is None:
-        known = ", ".join(end for each in KINDS for end in each.suffixes)
+        known = ", ".join(end for own in KINDS.values() for end in own["suffixes"])
         expected = FILES["others"].get(path.suffix.lower(), f"a file whose name ends in one of {known}")
         raise refuse("unknown_kind", table, source.file, expected=expected)
     return kind

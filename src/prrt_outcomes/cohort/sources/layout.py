@@ -25,13 +25,9 @@ def check_lines_below(table: str, source: FileSource, header_line: int) -> None:
     """Refuse a last line, or lines to be left out, that are not below the names."""
     asked = [("skip_rows", line) for line in source.skip_rows] + [("last_row", source.last_row)]
     named = {"below": header_line + 1, "line": header_line}
-    problems = [
-        tell_setting("above_names", f"tables.{table}.{setting}", line, **named)
-        for setting, line in asked
-        if line and line <= header_line
-    ]
-    if problems:
-        raise RefusedError(*problems)
+    odd = [(f"tables.{table}.{setting}", line) for setting, line in asked if line and line <= header_line]
+    if odd:
+        raise RefusedError(*(tell_setting("above_names", place, line, **named) for place, line in odd))
 
 
 def check_names(table: str, source: FileSource, n_columns: int) -> None:
@@ -68,15 +64,10 @@ def fill_down(table: str, raw: RawTable, names: Sequence[str]) -> RawTable:
     """Columns in which an empty cell is that above it; refused where the file lacks one of them."""
     known = [name for name in raw.columns if name]
     shown = f"columns of the file: {', '.join(known)}"
-    problems = [
-        tell_setting(
-            "no_such_column", f"tables.{table}.fill_down", name, expected=suggest(name, known, shown)
-        )
-        for name in names
-        if name not in raw.columns
-    ]
-    if problems:
-        raise RefusedError(*problems)
+    place, absent = f"tables.{table}.fill_down", [name for name in names if name not in raw.columns]
+    if absent:
+        hints = {name: suggest(name, known, shown) for name in absent}
+        raise RefusedError(*(tell_setting("no_such_column", place, n, expected=h) for n, h in hints.items()))
     filled = {}
     for name in names:
         is_empty = pc.equal(pc.utf8_trim_whitespace(raw.columns[name]), "")

@@ -61,9 +61,8 @@ def _read(bound: raw_table.Bound) -> pd.DataFrame:
         compact = {name: partial(_write_out, bound, name) for name in COMPACT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classes of columns that are read as the numbers they are
-            parsed = rdata.parser.parse_data(
-                data, altrep_constructor_dict={**rdata.parser.DEFAULT_ALTREP_MAP, **compact}
-            )
+            known: dict[bytes, Any] = {**rdata.parser.DEFAULT_ALTREP_MAP, **compact}
+            parsed = rdata.parser.parse_data(data, altrep_constructor_dict=known)
             found = rdata.conversion.convert(parsed, CLASSES, default_encoding=encoding)
     except raw_table.RefusedError:
         raise

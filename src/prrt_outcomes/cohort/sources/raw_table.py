@@ -59,12 +59,8 @@ class RawTable:
 
     def encode(self, name: str) -> pa.DictionaryArray:
         """Cells of a column as a dictionary of its distinct texts."""
-        columns = self.columns
-        return (
-            columns.encoded[name]
-            if isinstance(columns, EncodedColumns)
-            else columns[name].dictionary_encode()
-        )
+        cells = self.columns
+        return cells.encoded[name] if isinstance(cells, EncodedColumns) else cells[name].dictionary_encode()
 
 
 @dataclass(frozen=True)

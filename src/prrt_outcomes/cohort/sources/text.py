@@ -127,9 +127,8 @@ def _read_utf8(bound: raw_table.Bound) -> bytes:
         else:
             text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except LookupError:
-        raise raw_table.RefusedError(
-            tell_setting("no_encoding", f"tables.{table}.encoding", encoding)
-        ) from None
+        told = tell_setting("no_encoding", f"tables.{table}.encoding", encoding)
+        raise raw_table.RefusedError(told) from None
     except UnicodeError as error:
         if b"\x00" in data[:65536]:
             raise raw_table.refuse(zeros, table, path.name) from None

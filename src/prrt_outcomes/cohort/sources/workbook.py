@@ -37,9 +37,8 @@ def read_excel_table(path: Path, table: str, source: FileSource) -> raw_table.So
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             result = _read_sheet(book, bound)
-            return raw_table.SourceResult(
-                result.raw, (*result.problems, *_find_uncomputed(path, table, source))
-            )
+            uncomputed = _find_uncomputed(path, table, source)
+            return raw_table.SourceResult(result.raw, (*result.problems, *uncomputed))
     except raw_table.RefusedError:
         raise
     except Exception as error:  # a broken workbook makes openpyxl and its parsers raise nearly anything
@@ -72,9 +71,8 @@ def _read_sheet(book: Workbook, bound: raw_table.Bound) -> raw_table.SourceResul
         width = max(len(by_line[line]) for line in lines)
         padded = [by_line[line] + [""] * (width - len(by_line[line])) for line in lines]
         header_line = lines[-1]
-        header = layout.join_names(
-            padded[:-1], padded[-1], lambda i, column: (lines[i], column + 1) in merged
-        )
+        is_merged = lambda i, column: (lines[i], column + 1) in merged  # noqa: E731
+        header = layout.join_names(padded[:-1], padded[-1], is_merged)
     else:
         header_line, header = rows[0]
     layout.check_lines_below(table, source, header_line)
@@ -108,9 +106,8 @@ def check_merged_cells(bound: raw_table.Bound) -> None:
 
 def _find_uncomputed(path: Path, table: str, source: FileSource) -> list[Problem]:
     """List formulas that a program wrote and no spreadsheet has computed: they would be read as missing."""
-    with zipfile.ZipFile(
-        path
-    ) as archive:  # a look at the XML; a second reading only where there is a formula
+    # a look at the XML; a second reading only where there is a formula
+    with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
         if not any(b"<f>" in (xml := archive.read(name)) or b"<f " in xml for name in sheets):
             return []
@@ -170,9 +167,8 @@ def _check_title(rows: list[tuple[int, list[str]]], table: str, header_line: int
     most = max(counts, default=0)
     if sum(map(bool, header)) == 1 < most:
         names_at = next(line for (line, _), count in zip(rows, counts, strict=True) if count >= most / 2)
-        raise raw_table.refuse(
-            "title_line", table, next(filter(None, header)), header_line, n=most, line=names_at
-        )
+        title = next(filter(None, header))
+        raise raw_table.refuse("title_line", table, title, header_line, n=most, line=names_at)
 
 
 def _as_text(cell: object, decimal: str) -> str:

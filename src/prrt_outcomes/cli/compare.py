@@ -34,9 +34,8 @@ def main(arguments: argparse.Namespace) -> int:
             write_csv(unfinished, frame)
     write_whole(out / "report.html", render_comparison(found))
     moved = int(found.numbers["difference"].fillna(1).ne(0).mul(found.numbers["status"].ne("without")).sum())
-    added, removed = (
-        int(found.patients["change"].eq(f"patient_{how}").sum()) for how in ("added", "removed")
-    )
+    came = found.patients["change"].value_counts()
+    added, removed = (came.get(f"patient_{how}", 0) for how in ("added", "removed"))
     print(f"{added} patients added, {removed} removed; {moved} of {len(found.numbers)} numbers moved")
     print(f"report: {arguments.out / 'report.html'}; it names patients and is not for release")
     return 0

@@ -84,8 +84,8 @@ def tabulate_claims(tables: Tables, study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _observe_nothing(note: str) -> dict:
-    return dict(zip(OBSERVED, (0, math.nan, math.nan, math.nan, "too_few", note), strict=True))
+def _observe(n=0, observed=math.nan, low=math.nan, high=math.nan, status="too_few", note="") -> dict:
+    return dict(zip(OBSERVED, (n, observed, low, high, status, note), strict=True))
 
 
 def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
@@ -93,19 +93,18 @@ def _observe_share(members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     hits = best.isin(RESPONSES[claim.quantity])
     low, high = compute_clopper_pearson(hits.sum(), len(best), study.analysis.confidence.level)
     note = "best responses are grouped by response, so a share within a group is no finding"
-    numbers = (len(best), hits.mean(), float(low), float(high), "ok" if len(best) else "too_few")
-    is_circular = claim.group != WHOLE and not claim.is_of_radionuclide
-    return dict(zip(OBSERVED, (*numbers, note if is_circular else ""), strict=True))
+    note = note if claim.group != WHOLE and not claim.is_of_radionuclide else ""
+    return _observe(len(best), hits.mean(), float(low), float(high), "ok" if len(best) else "too_few", note)
 
 
 def _observe_slope(slopes: pd.DataFrame, claim: Claim) -> dict:
     by = "radionuclide" if claim.is_of_radionuclide else WHOLE
     rows = pick_rows(slopes, analysis="mixed", phase="all", group_by=by, group=claim.group)
     if rows.empty:
-        return _observe_nothing("no patient of the group has values of eGFR")
-    row = rows.iloc[0]
-    numbers = row[["n", *SLOPES[claim.quantity], "status"]]
-    return dict(zip(OBSERVED, (*numbers, f"mixed model of {row['n_values']:.0f} values"), strict=True))
+        return _observe(note="no patient of the group has values of eGFR")
+    numbers = rows.iloc[0][["n", *SLOPES[claim.quantity], "status"]]
+    words = f"mixed model of {rows['n_values'].iloc[0]:.0f} values"
+    return dict(zip(OBSERVED, (*numbers, words), strict=True))
 
 
 def _observe_incidence(
@@ -114,7 +113,7 @@ def _observe_incidence(
     rows = neoplasms.get(claim.quantity.removesuffix("_incidence"))
     inside = np.zeros(1) if rows is None else rows.frame["patient_id"].isin(members["patient_id"]).to_numpy()
     if rows is None or not inside.any():
-        return _observe_nothing("no patient has a time")
+        return _observe(note="no patient has a time")
     row = tabulate_incidence(rows.select(inside), [float(claim.months or 0)], study.analysis).iloc[0]
     when = f"at {claim.months:g} months from the first cycle"
     note = f"{when}, death competing: {row['events']} events until then"
@@ -124,12 +123,11 @@ def _observe_incidence(
 def _observe_median(tables: Tables, members: pd.DataFrame, claim: Claim, study: Study) -> dict:
     rows = _select_members(tables, MEDIANS[claim.quantity], members)
     if rows is None:
-        return _observe_nothing("no patient of the group has a time for this endpoint")
+        return _observe(note="no patient of the group has a time for this endpoint")
     median = _fit_median(rows, study)
     is_plain = claim.group == WHOLE or claim.is_of_radionuclide
     note = "" if is_plain else _explain_group(tables, members, rows, claim, study)
-    numbers = (len(rows.time_months), median.time, median.lower, median.upper, median.status)
-    return dict(zip(OBSERVED, (*numbers, note), strict=True))
+    return _observe(len(rows.time_months), median.time, median.lower, median.upper, median.status, note)
 
 
 def _select_members(tables: Tables, endpoint: str, members: pd.DataFrame) -> EndpointRows | None:

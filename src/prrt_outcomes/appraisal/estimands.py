@@ -1,7 +1,5 @@
 """Each comparison as an estimand (ICH E9(R1)): with controls, and of responders with others."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
@@ -46,12 +44,14 @@ def tabulate_estimands(tables: Tables, study: Study) -> pd.DataFrame:
             if row is not None:
                 ours = select_compared(tables, control, row)
                 events = _list_events(ours, tables, endpoint, study, until=row["horizon_months"])
-                parts += _describe_control(control, row, words, events)
+                base = {"comparison": control.id, "endpoint": endpoint.name, "method": row["method"]}
+                parts += (base | part for part in _describe_control(control, row, words, events))
         for row in _select_responders(tables["responders"], study, endpoint.name):
             month = row["landmark_months"] if row["method"] == "landmark" else 0.0
             after = own[own["time_days"] > month * DAYS_PER_MONTH]
             events = _list_events(after, tables, endpoint, study, since=month)
-            parts += _describe_responders(row, words, events)
+            base = {"comparison": RESPONDERS, "endpoint": endpoint.name, "method": row["method"]}
+            parts += (base | part for part in _describe_responders(row, words, events))
     return pd.DataFrame(parts)
 
 
@@ -73,7 +73,7 @@ def _list_events(
     return rows
 
 
-def _describe_control(control: Control, row: dict, words: dict, events: list[dict]) -> Iterator[dict]:
+def _describe_control(control: Control, row: dict, words: dict, events: list[dict]) -> list[dict]:
     """Rows of the comparison with a control, by the estimate that it is quoted by."""
     known, columns = write_out_control(control), load_schema("controls")
     weights = str(row["weights"])
@@ -92,7 +92,7 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
         if event["attribute"] in OF_BOTH_SIDES and event["strategy"] != "not_applicable":
             event["words"] += f"; in the control: {rule}"
     counts = {"n": row["n"], "total": words["n"], "words": f"{who} ({within})" if within else who}
-    parts = [
+    return [
         {"attribute": "population"} | counts,
         {"attribute": "treatment", "words": words["treatment"]},
         {"attribute": "comparator", "n": row["n_control"], "words": "; ".join(filter(None, theirs))},
@@ -100,8 +100,6 @@ def _describe_control(control: Control, row: dict, words: dict, events: list[dic
         *events,
         {"attribute": "summary", "words": ", ".join(names)},
     ]
-    base = {"comparison": control.id, "endpoint": control.endpoint, "method": row["method"]}
-    return (base | part for part in parts)
 
 
 def _select_responders(responders: pd.DataFrame, study: Study, endpoint: str) -> list[dict]:
@@ -112,10 +110,10 @@ def _select_responders(responders: pd.DataFrame, study: Study, endpoint: str) ->
     return rows[plain & rows["method"].isin(STATE) & rows["hazard_ratio"].notna()].to_dict("records")
 
 
-def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator[dict]:
+def _describe_responders(row: dict, words: dict, events: list[dict]) -> list[dict]:
     """Rows of one comparison of responders with others."""
-    method = str(row["method"])
-    month = row["landmark_months"] if method == "landmark" else None
+    state = STATE[row["method"]]
+    month = row["landmark_months"] if row["method"] == "landmark" else None
     who, counted = "all patients, by their state on each day", ""
     summary = "hazard ratio for the response state; not a causal effect of response"
     if month is not None:
@@ -124,11 +122,10 @@ def _describe_responders(row: dict, words: dict, events: list[dict]) -> Iterator
         counted = f", counted from month {month:g} on"
     parts = [
         {"attribute": "population", "n": row["n"], "total": row["n"] + row["excluded"], "words": who},
-        {"attribute": "treatment", "words": f"{words['treatment']}; response {STATE[method]}"},
-        {"attribute": "comparator", "words": f"{words['treatment']}; no response {STATE[method]}"},
+        {"attribute": "treatment", "words": f"{words['treatment']}; response {state}"},
+        {"attribute": "comparator", "words": f"{words['treatment']}; no response {state}"},
         {"attribute": "variable", "words": f"{words['variable']}{counted}"},
         *events,
         {"attribute": "summary", "words": summary},
     ]
-    base = {"comparison": RESPONDERS, "endpoint": row["endpoint"], "method": method, "landmark_months": month}
-    return (base | part for part in parts)
+    return [part | {"landmark_months": month} for part in parts]

@@ -1,10 +1,15 @@
 """Standard objections to a comparison without randomisation, each with the number and the table that answers it."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from string import Formatter
+from typing import Any, NamedTuple
 
 import pandas as pd
+import yaml
 
 from prrt_outcomes.appraisal.compared import Tables
 from prrt_outcomes.controls.control_results import primary_estimate
@@ -20,10 +25,21 @@ from prrt_outcomes.wording.terms import (
     name_term,
 )
 
+OBJECTIONS: dict[str, list[dict]] = yaml.safe_load(
+    Path(__file__).with_name("objections.yaml").read_text("utf-8")
+)
 NOT_ANSWERED = "not answered by these data"
 RATIO, COUNT, SHARE, NUMBER = (
     numbers.format_ratio, numbers.format_count, numbers.format_percent, numbers.format_number,
 )  # fmt: skip
+P_VALUE = partial(numbers.format_p_value, name="p")
+FORMATS: dict[str, Callable[[Any], str]] = {
+    "ratio": RATIO,
+    "count": COUNT,
+    "share": SHARE,
+    "whole": partial(NUMBER, digits=0),
+    "p": P_VALUE,
+}
 
 
 class Part(NamedTuple):
@@ -39,15 +55,61 @@ class Part(NamedTuple):
 LACKING = Part("", answers=False)
 
 
+class _Words(Formatter):
+    """Words with the numbers of a row, written as `FORMATS` names."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return FORMATS[format_spec](value) if format_spec else str(value)
+
+
+@dataclass(frozen=True)
+class _Results:
+    """Tables of a study, and what the answers to its objections share."""
+
+    tables: Tables
+    study: Study
+
+    @property
+    def endpoint(self) -> str:
+        """Name of the primary endpoint."""
+        return self.study.endpoints[0].name
+
+    @cached_property
+    def quoted(self) -> tuple[dict | None, str]:
+        """The estimate that the primary control, else the first, is quoted by, and the name of that control."""
+        control = next(iter(sorted(self.study.controls, key=lambda c: not c.primary)), None)
+        if control is None:
+            return None, ""
+        return primary_estimate(self.tables["controls"], control), control_titles(self.study)[control.id]
+
+    @cached_property
+    def given(self) -> dict[str, str]:
+        """Cells that the keys of `objections.yaml` name."""
+        response, quoted = self.study.response, self.quoted[0]
+        named = {"endpoint": self.endpoint, "criterion": response.primary_criterion}
+        named["confirmed"] = str(response.primary_rate == "confirmed")
+        named |= {key: str(quoted[key]) for key in ("control", "weights")} if quoted else {}
+        return {f"${key}": cell for key, cell in named.items()}
+
+    def find(self, table: str, **keys: str) -> dict | None:
+        """First row of a table with these cells."""
+        rows = pick_rows(self.tables[table], **keys)
+        return rows.iloc[0].to_dict() if len(rows) else None
+
+    def title(self, endpoint: str) -> str:
+        """Title of an endpoint inside a sentence."""
+        return inside_sentence(endpoint_titles(self.study)[endpoint])
+
+
 def answer_objections(tables: Tables, study: Study) -> pd.DataFrame:
     """Result table `objections`: one row an objection.
 
     `answered` where each part of the answer has a number, `partly` where some have, `not_answered` where none has.
     Value, table and row are those of the first part that answers.
     """
-    rows = []
-    for number, (objection, answer) in enumerate(OBJECTIONS.items(), start=1):
-        parts = answer(tables, study)
+    rows, results = [], _Results(tables, study)
+    for number, (objection, asked) in enumerate(OBJECTIONS.items(), start=1):
+        parts = [part for one in asked for part in _answer(results, one)]
         known = [part for part in parts if part.answers and math.isfinite(part.value)]
         words = "; ".join(part.words for part in parts if part.words) or NOT_ANSWERED
         first = next(iter(known), LACKING)
@@ -58,12 +120,24 @@ def answer_objections(tables: Tables, study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _first(table: pd.DataFrame, **keys: str) -> dict | None:
-    rows = pick_rows(table, **keys)
-    return rows.iloc[0].to_dict() if len(rows) else None
+def _answer(results: _Results, asked: dict) -> Iterator[Part]:
+    """Parts of an answer from one entry of `objections.yaml`."""
+    if "ask" in asked:
+        yield from ANSWERS[asked["ask"]](results, **{key: asked[key] for key in asked if key != "ask"})
+        return
+    keys = {column: results.given.get(cell, cell) for column, cell in asked["keys"].items()}
+    row, logarithms = results.find(asked["table"], **keys), asked.get("logarithms", ())
+    if row is None or any(pd.isna(row[column]) for column in (asked["value"], *logarithms)):
+        yield from () if asked.get("optional") else (LACKING,)
+        return
+    row |= {column: math.exp(row[column]) for column in logarithms}
+    shown = row | {"title": results.quoted[1], "interval": _show_ratio(row) if "low" in row else ""}
+    yield _part(_Words().format(asked["words"], **shown), asked["table"], row, row[asked["value"]])
+    for then in asked.get("then", ()):
+        yield from _answer(results, then)
 
 
-def _part(words: str, table: str, row: Mapping, value: float, *, answers: bool = True) -> Part:
+def _part(words: str, table: str, row: Mapping, value: float, answers: bool = True) -> Part:
     return Part(words, answers, float(value), table, describe_cells(row, load_schema(table).key))
 
 
@@ -71,16 +145,21 @@ def _join(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-def _medians(tables: Tables, study: Study, analyses: tuple[str, ...], spare: int = 0) -> list[Part]:
+def _show_ratio(row: Mapping) -> str:
+    return numbers.format_interval(row["value"], row["low"], row["high"], RATIO)
+
+
+def _medians(results: _Results, analyses: list[str], spare: int = 0) -> Iterator[Part]:
     """Median of the primary endpoint under other rules, with how many patients each changes.
 
     `spare` of the rules may be that of the endpoint itself, which is no other analysis.
     """
-    own = pick_rows(tables["sensitivity"], endpoint=study.endpoints[0].name, group_by="all")
-    found = [_first(own, analysis=analysis) for analysis in ("primary", *analyses)]
+    keys = {"endpoint": results.endpoint, "group_by": "all"}
+    found = [results.find("sensitivity", analysis=analysis, **keys) for analysis in ("primary", *analyses)]
     rows, words = [row for row in found if row is not None], []
     if found[0] is None or len(rows) < 2:
-        return [LACKING]
+        yield LACKING
+        return
     for row in rows:
         rule = inside_sentence(name_term(row["analysis"]))
         if pd.notna(row["n_changed"]):
@@ -90,283 +169,173 @@ def _medians(tables: Tables, study: Study, analyses: tuple[str, ...], spare: int
         known = pd.notna(row["median_months"])
         words.append(f"{months if known else numbers.describe_median_status(row['status'])} {rule}")
     first = next((row for row in rows if pd.notna(row["median_months"])), rows[0])
-    lacking = [LACKING] * (len(found) - len(rows) - spare)
-    what = inside_sentence(name_endpoint(study.endpoints[0].name, endpoint_titles(study)))
-    return [_part(f"median {what} is {_join(words)}", "sensitivity", first, first["median_months"]), *lacking]
+    what = inside_sentence(name_endpoint(results.endpoint, endpoint_titles(results.study)))
+    yield _part(f"median {what} is {_join(words)}", "sensitivity", first, first["median_months"])
+    yield from [LACKING] * (len(found) - len(rows) - spare)
 
 
-def _immortal_time(tables: Tables, study: Study) -> list[Part]:
-    row = _first(tables["responder_bias"], endpoint=study.endpoints[0].name)
-    names = ("naive_log_hazard_ratio", "time_dependent_log_hazard_ratio")
-    if row is None or any(pd.isna(row[name]) for name in names):
-        return [LACKING]
-    naive, right = (math.exp(row[name]) for name in names)
-    words = (
-        f"the hazard ratio of responders is {RATIO(naive)} in the naive analysis and {RATIO(right)} with response as "
-        "time-dependent; landmark analyses are given as well"
-    )
-    return [_part(words, "responder_bias", row, right)]
-
-
-def _scan_interval(tables: Tables, study: Study) -> list[Part]:
-    row = _first(tables["scan_intervals"], group_by="all", group="all", scan="1")
-    days = LACKING
-    if row is not None:
-        words = f"the first restaging came after {NUMBER(row['median_days'], 0)} days (median)"
-        days = _part(words, "scan_intervals", row, row["median_days"])
-    return [days, *_medians(tables, study, ("interval_censored",))]
-
-
-def _response_rates(tables: Tables, study: Study, category: str) -> list[dict]:
-    confirmed = study.response.primary_rate == "confirmed"
-    rows = pick_rows(tables["response_rates"], category=category, group_by="all")
-    return rows[rows["confirmed"].astype("boolean").eq(confirmed).fillna(False)].to_dict("records")
-
-
-def _criterion(tables: Tables, study: Study) -> list[Part]:
-    rows = _response_rates(tables, study, "objective")
-    if not rows:
-        return [LACKING]
+def _criteria(results: _Results) -> Iterator[Part]:
+    table, confirmed = results.tables["response_rates"], results.given["$confirmed"]
+    rows = pick_rows(table, category="objective", group_by="all", confirmed=confirmed).to_dict("records")
     words = _join([f"{SHARE(row['proportion'])} by {name_term(row['criterion'])}" for row in rows])
-    first = _part(f"objective response is {words}", "response_rates", rows[0], rows[0]["proportion"])
-    return [first, *[LACKING] * (len(rows) < 2)]
+    for row in rows[:1]:
+        yield _part(f"objective response is {words}", "response_rates", row, row["proportion"])
+    if len(rows) < 2:
+        yield LACKING
 
 
-def _excluded(tables: Tables, study: Study) -> list[Part]:
-    """Patients whose response could not be assessed, and those without a time of the primary endpoint."""
-    parts, first = [], study.endpoints[0].name
-    for row in _response_rates(tables, study, "NE"):
-        if row["criterion"] == study.response.primary_criterion:
-            words = f"response could not be assessed in {COUNT(row['n'])} of {COUNT(row['total'])} patients"
-            parts.append(_part(words, "response_rates", row, row["n"]))
-    curve = _first(tables["km_summary"], endpoint=first, group_by="all")
+def _untimed(results: _Results) -> Iterator[Part]:
+    """Patients without a time of the primary endpoint."""
+    curve = results.find("km_summary", endpoint=results.endpoint, group_by="all")
     if curve is not None:
-        total = len(tables["analysis_set"])
-        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time for {_title(study, first)}"
-        parts.append(_part(words, "km_summary", curve, total - curve["n"]))
-    return parts or [LACKING]
+        total = len(results.tables["analysis_set"])
+        title = results.title(results.endpoint)
+        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time for {title}"
+        yield _part(words, "km_summary", curve, total - curve["n"])
 
 
-def _title(study: Study, endpoint: str) -> str:
-    return inside_sentence(endpoint_titles(study)[endpoint])
-
-
-def _primary(tables: Tables, study: Study) -> tuple[dict | None, str]:
-    control = next(iter(sorted(study.controls, key=lambda c: not c.primary)), None)
-    row = None if control is None else primary_estimate(tables["controls"], control)
-    return row, "" if control is None else control_titles(study)[control.id]
-
-
-def _compare_items(tables: Tables, study: Study, items: tuple[str, ...]) -> list[Part]:
+def _compare_items(results: _Results, items: list[str]) -> Iterator[Part]:
     """Verdicts of the comparability table on some items; the number is of those that differ."""
-    row, title = _primary(tables, study)
-    table = tables["control_comparability"]
+    row, title = results.quoted
+    table = results.tables["control_comparability"]
     own = table.iloc[:0] if row is None else pick_rows(table, control=row["control"])
     own = own[own["item"].isin(items)]
-    if own.empty:
-        return [LACKING]
     verdicts = own["verdict"].astype("string")
     pairs = zip(own["item"], verdicts, strict=True)
     words = f"against {title}: {_join([f'{inside_sentence(name_term(i))} {v}' for i, v in pairs])}"
     known, differ = verdicts.ne("unknown"), int(verdicts.eq("different").sum())
-    first = own.iloc[0].to_dict()
-    part = _part(words, "control_comparability", first, differ, answers=bool(known.any()))
-    return [part, *[LACKING] * (not known.all())]
+    for first in own.head(1).to_dict("records"):
+        yield _part(words, "control_comparability", first, differ, answers=bool(known.any()))
+    if own.empty or not known.all():
+        yield LACKING
 
 
-def _era(tables: Tables, study: Study) -> list[Part]:
-    parts, (row, _) = _compare_items(tables, study, ("era",)), _primary(tables, study)
-    item = "per five years within the cohort"
-    drift = row and _first(tables["control_sensitivity"], control=row["control"], item=item)
-    if drift and pd.notna(drift["value"]):
-        words = f"hazard ratio {item} {RATIO(drift['value'])}"
-        parts.insert(0, _part(words, "control_sensitivity", drift, drift["value"]))
-    return parts
-
-
-def _missing(tables: Tables, study: Study) -> list[Part]:
-    first = study.endpoints[0].name
-    fit = _first(tables["cox_fit"], endpoint=first, model="multivariable")
-    whole = _first(tables["km_summary"], endpoint=first, group_by="all")
+def _missing(results: _Results) -> Iterator[Part]:
+    fit = results.find("cox_fit", endpoint=results.endpoint, model="multivariable")
+    whole = results.find("km_summary", endpoint=results.endpoint, group_by="all")
     if fit is None or whole is None:
-        return [LACKING]
-    imputed = len(pick_rows(tables["cox"], endpoint=first, model="multivariable_imputed")) > 0
+        return
+    imputed = results.find("cox", endpoint=results.endpoint, model="multivariable_imputed") is not None
     words = f"{COUNT(fit['n'])} of {COUNT(whole['n'])} patients have all covariates"
     words += "; results of multiple imputation are given as well" if imputed else ""
-    lacking = [LACKING] * (not imputed and fit["n"] < whole["n"])
-    return [_part(words, "cox_fit", fit, fit["n"]), *lacking]
+    yield _part(words, "cox_fit", fit, fit["n"])
+    if not imputed and fit["n"] < whole["n"]:
+        yield LACKING
 
 
-def _confounding(tables: Tables, study: Study) -> list[Part]:
+def _confounding(results: _Results) -> Iterator[Part]:
     """Largest standardised difference without and with the weights of the quoted estimate."""
-    row, title = _primary(tables, study)
-    parts, before = [], f"largest standardised difference against {title}: "
+    row, title = results.quoted
     if row is None:
-        return [LACKING]
+        return
+    before = f"largest standardised difference against {title}: "
     for weights in dict.fromkeys(("none", str(row["weights"]))):
-        own = pick_rows(tables["control_balance"], control=row["control"], weights=weights)
+        own = pick_rows(results.tables["control_balance"], control=row["control"], weights=weights)
         if own["smd"].notna().any():
             worst = own.loc[own["smd"].abs().idxmax()].to_dict()
             words = f"{before}{NUMBER(abs(worst['smd']), 2)} {inside_sentence(name_term(weights))}"
-            parts.append(_part(words, "control_balance", worst, abs(worst["smd"])))
+            yield _part(words, "control_balance", worst, abs(worst["smd"]))
             before = ""
-    return parts or [LACKING]
 
 
-def _unmeasured(tables: Tables, study: Study) -> list[Part]:
-    row, title = _primary(tables, study)
-    keys = {"control": row["control"]} if row else {}
-    found = row and _first(tables["controls"], **keys, estimate="e_value", weights=str(row["weights"]))
-    if not found:
-        return [LACKING]
-    words = (
-        f"an unmeasured confounder would need a risk ratio of at least {RATIO(found['value'])} with both treatment and "
-        f"outcome to explain the result against {title} (E-value)"
-    )
-    parts = [_part(words, "controls", found, found["value"])]
-    adjusted = _first(tables["controls"], **keys, method="bias_analysis")
-    if adjusted is not None:
-        words = f"adjusted for the assumed confounder the ratio is {_show_ratio(adjusted)}"
-        parts.append(_part(words, "controls", adjusted, adjusted["value"]))
-    own = _first(tables["control_sensitivity"], **keys, kind="negative_control")
-    if own is None:
-        return [*parts, Part("there is no negative-control outcome", answers=False)]
+def _negative_control(results: _Results) -> Iterator[Part]:
+    row, _ = results.quoted
+    own = row and results.find("control_sensitivity", control=row["control"], kind="negative_control")
+    if not own:
+        yield Part("there is no negative-control outcome", answers=False)
+        return
     words = f"the hazard ratio of an outcome that treatment cannot change is {_show_ratio(own)}"
-    answers = bool(pd.notna(own["value"]))
-    return [*parts, _part(words, "control_sensitivity", own, own["value"], answers=answers)]
+    yield _part(words, "control_sensitivity", own, own["value"])
 
 
-def _show_ratio(row: dict) -> str:
-    return numbers.format_interval(row["value"], row["low"], row["high"], RATIO)
-
-
-def _crossing(tables: Tables, study: Study) -> list[Part]:
-    keys = {"endpoint": study.endpoints[0].name, "model": "multivariable", "term": "global"}
-    row = _first(tables["cox_diagnostics"], **keys)
-    if row is None or pd.isna(row["p_value"]):
-        return [LACKING]
-    shown = numbers.format_p_value(row["p_value"], name="p")
-    words = f"proportional hazards within the cohort (multivariable model): {shown}"
-    within = _part(words, "cox_diagnostics", row, row["p_value"])
-    control, title = _primary(tables, study)
-    if control is None:
-        return [within]
-    tested = pick_rows(tables["control_borrowing"], control=control["control"])
+def _conflict(results: _Results) -> Iterator[Part]:
+    """Whether one hazard ratio serves all periods against the control."""
+    quoted, title = results.quoted
+    if quoted is None:
+        return
+    tested = pick_rows(results.tables["control_borrowing"], control=quoted["control"])
     tested = tested[tested["conflict_p_value"].notna()]
-    found = _first(tested, weights=str(control["weights"])) or _first(tested)
-    if found is None:
-        return [within, Part(f"against {title} they are not tested", answers=False)]
-    words = f"one hazard ratio in all periods against {title}: "
-    words += numbers.format_p_value(found["conflict_p_value"], name="p")
-    return [within, _part(words, "control_borrowing", found, found["conflict_p_value"])]
+    own = pick_rows(tested, weights=str(quoted["weights"]))
+    if tested.empty:
+        yield Part(f"against {title} they are not tested", answers=False)
+        return
+    found = (own if len(own) else tested).iloc[0].to_dict()
+    words = f"one hazard ratio in all periods against {title}: {P_VALUE(found['conflict_p_value'])}"
+    yield _part(words, "control_borrowing", found, found["conflict_p_value"])
 
 
-def _few_events(tables: Tables, study: Study) -> list[Part]:
-    keys = {"endpoint": study.endpoints[0].name, "model": "multivariable"}
-    fit, terms = _first(tables["cox_fit"], **keys), len(pick_rows(tables["cox"], **keys))
-    if fit is None or not terms:
-        return [LACKING]
-    per = fit["events"] / terms
-    words = f"{COUNT(fit['events'])} events in the multivariable model, {NUMBER(per, 0)} for each of its coefficients "
-    return [_part(f"{words}({terms})", "cox_fit", fit, per)]
+def _few_events(results: _Results) -> Iterator[Part]:
+    keys = {"endpoint": results.endpoint, "model": "multivariable"}
+    fit, terms = results.find("cox_fit", **keys), len(pick_rows(results.tables["cox"], **keys))
+    if fit is not None and terms:
+        per = fit["events"] / terms
+        each = f"{NUMBER(per, 0)} for each of its coefficients ({terms})"
+        yield _part(f"{COUNT(fit['events'])} events in the multivariable model, {each}", "cox_fit", fit, per)
 
 
-def _competing(tables: Tables, study: Study) -> list[Part]:
-    table = tables["competing_risks"]
+def _competing(results: _Results) -> Iterator[Part]:
+    table = results.tables["competing_risks"]
     if table.empty:
         words = "death counts as an event, or ends observation, in every endpoint"
-        return [Part(words, True, 0, "competing_risks")]
-    parts, month = [], study.analysis.milestones_months[0]
+        yield Part(words, True, 0, "competing_risks")
+    month = results.study.analysis.milestones_months[0]
     until = pick_rows(table[table["time_months"].le(month)], group_by="all")
     for endpoint in until["endpoint"].unique():
         causes = pick_rows(until, endpoint=endpoint).drop_duplicates("cause", keep="last").to_dict("records")
         found = ((SHARE(row["cumulative_incidence"]), name_term(row["cause"])) for row in causes)
         shown = [f"{share} ({inside_sentence(cause)})" for share, cause in found]
-        words = f"{_title(study, endpoint)}: cumulative incidence at {NUMBER(month, 0)} months {_join(shown)}"
-        parts.append(_part(words, "competing_risks", causes[0], causes[0]["cumulative_incidence"]))
-    return parts or [LACKING]
+        words = f"{results.title(endpoint)}: cumulative incidence at {NUMBER(month, 0)} months {_join(shown)}"
+        yield _part(words, "competing_risks", causes[0], causes[0]["cumulative_incidence"])
 
 
-def _multiplicity(tables: Tables, study: Study) -> list[Part]:
+def _multiplicity(results: _Results) -> Iterator[Part]:
     """How many p-values the tables hold, in all their columns; one that stands in several rows of a column is one."""
+    tables = results.tables
     columns = [(name, column) for name in tables for column in map(str, tables[name]) if "p_value" in column]
     found = pd.Series([tables[name][column].nunique() for name, column in columns], [c[0] for c in columns])
     counts = found.drop("multiplicity", errors="ignore").groupby(level=0).sum()
-    total, largest, family = int(counts.sum()), str(counts.idxmax()), tables["multiplicity"]
+    total, largest, family = int(counts.sum()), str(counts.idxmax()), len(tables["multiplicity"])
     if not total:
-        return [LACKING]
-    named = "one comparison is primary" if any(c.primary for c in study.controls) else "none is primary"
+        return
+    is_one = any(control.primary for control in results.study.controls)
+    named = "one comparison is primary" if is_one else "none is primary"
     words = f"{COUNT(total)} different p-values stand in the tables; {named}, and pairs of groups are adjusted by Holm"
-    parts = [Part(words, True, total, largest)]
-    if len(family):
-        words = f"{len(family)} tests are one family, adjusted together by Holm"
-        parts.append(Part(words, True, len(family), "multiplicity"))
-    return [*parts, Part("the other p-values are exploratory", len(family) > 0, total, largest)]
+    yield Part(words, True, total, largest)
+    if family:
+        yield Part(f"{family} tests are one family, adjusted together by Holm", True, family, "multiplicity")
+    yield Part("the other p-values are exploratory", family > 0, total, largest)
 
 
-def _centre(tables: Tables, study: Study) -> list[Part]:
-    rows = pick_rows(tables["km_summary"], endpoint=study.endpoints[0].name, group_by="centre_id")
+def _centres(results: _Results) -> Iterator[Part]:
+    rows = pick_rows(results.tables["km_summary"], endpoint=results.endpoint, group_by="centre_id")
     rows = rows[rows["median_months"].notna()].sort_values("median_months")
-    if len(rows) < 2:
-        return [LACKING]
-    low, high = (rows.iloc[k].to_dict() for k in (0, -1))
-    spread = f"from {NUMBER(low['median_months'])} to {NUMBER(high['median_months'])} months"
-    words = f"medians of {len(rows)} centres {spread}; a model is stratified by centre"
-    return [_part(words, "km_summary", low, low["median_months"])]
+    if len(rows) > 1:
+        low, high = (rows.iloc[k].to_dict() for k in (0, -1))
+        spread = f"from {NUMBER(low['median_months'])} to {NUMBER(high['median_months'])} months"
+        words = f"medians of {len(rows)} centres {spread}; a model is stratified by centre"
+        yield _part(words, "km_summary", low, low["median_months"])
 
 
-def _reported(tables: Tables, study: Study) -> list[Part]:
-    row = _first(tables["response_concordance"], comparison="reported")
-    if row is None:
-        return [LACKING]
-    agreement = f"{SHARE(row['agreement'])} (kappa {RATIO(row['kappa'])})"
-    words = f"reported and derived best response agree in {agreement}"
-    return [_part(words, "response_concordance", row, row["agreement"])]
-
-
-def _reconstruction(tables: Tables, study: Study) -> list[Part]:
-    rows = tables["reconstruction_quality"]
-    if rows.empty:
-        return [Part("no control was reconstructed from a figure", True, 0, "reconstruction_quality")]
+def _reconstruction(results: _Results) -> Iterator[Part]:
+    rows = results.tables["reconstruction_quality"]
     kept = int(rows["verdict"].astype("string").eq("accepted").sum())
     words = f"{kept} of {len(rows)} measures of reconstructed curves are within their limits"
-    return [Part(words, True, kept, "reconstruction_quality")]
+    words = words if len(rows) else "no control was reconstructed from a figure"
+    yield Part(words, True, kept, "reconstruction_quality")
 
 
-def _rules(prefix: str, column: str, words: str) -> Callable[[Tables, Study], list[Part]]:
-    """Medians where an event is ignored, censored or counted, and the patients who have it (`scan_follow_up`)."""
-
-    def answer(tables: Tables, study: Study) -> list[Part]:
-        analyses = tuple(f"{prefix}_{way}" for way in ("ignored", "censored", "event"))
-        row, counted = _first(tables["scan_follow_up"], group_by="all"), LACKING
-        if row is not None and pd.notna(row[column]):
-            share = f"{COUNT(row[column])} of {COUNT(row['n'])} patients"
-            counted = _part(f"{share} {words}", "scan_follow_up", row, row[column])
-        return [*_medians(tables, study, analyses, spare=1), counted]
-
-    return answer
-
-
-PATIENTS = ("progression_before_treatment", "line", "tumour_type", "grade", "performance")
-OBJECTIONS: dict[str, Callable[[Tables, Study], list[Part]]] = {
-    "Immortal time": _immortal_time,
-    "Censoring rule": lambda t, s: _medians(t, s, ("fda", "censored_as_events", "censored_event_free")),
-    "Missed scans": _rules("missed_scans", "n_stopped", "missed a planned scan"),
-    "New therapy": _rules("new_therapy", "n_switched", "began a new therapy before the event"),
-    "Scan interval": _scan_interval,
-    "Criterion": _criterion,
-    "Era": _era,
-    "Selection": lambda t, s: _compare_items(t, s, PATIENTS),
-    "Missing data": _missing,
-    "Confounding": _confounding,
-    "Unmeasured confounding": _unmeasured,
-    "Crossing hazards": _crossing,
-    "Few events": _few_events,
-    "Competing death": _competing,
-    "Multiplicity": _multiplicity,
-    "Loss to follow-up": lambda t, s: _medians(t, s, ("lost_as_event", "lost_event_free")),
-    "Centre": _centre,
-    "Reported or derived": _reported,
-    "Reconstruction": _reconstruction,
-    "Who was excluded": _excluded,
+ANSWERS: dict[str, Callable[..., Iterator[Part]]] = {
+    "medians": _medians,
+    "criteria": _criteria,
+    "comparability": _compare_items,
+    "missing": _missing,
+    "confounding": _confounding,
+    "negative_control": _negative_control,
+    "conflict": _conflict,
+    "few_events": _few_events,
+    "competing": _competing,
+    "multiplicity": _multiplicity,
+    "centres": _centres,
+    "reconstruction": _reconstruction,
+    "untimed": _untimed,
 }

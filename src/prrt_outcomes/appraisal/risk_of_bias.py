@@ -70,7 +70,7 @@ def _judge(name: str, domain: dict, facts: Mapping[str, Fact], scanned: bool) ->
     for fact, level, *_ in own:
         short.setdefault(level, []).append(fact.replace("_", " "))
     rule = "; ".join(
-        f"{level} if {' or '.join(names)} {'differ' if len(names) > 1 or names[0].endswith('s') else 'differs'}"
+        f"{level} if {' or '.join(names)} differ{'s' * (len(names) == 1 and not names[0].endswith('s'))}"
         for level, names in short.items()
     )
     states = [state for *_, state, _ in own]
@@ -112,10 +112,8 @@ def _gather_facts(
     # A new therapy that is the event is no deviation.
     until = float(quoted["horizon_months"])
     switched = flag_events(ours, tables, study, until=until)["new_therapy"]
-    lost, waited = (
-        flag_lost(ours, tables["follow_up"], until),
-        "none, randomised" if random == SAME else "not stated",
-    )
+    lost = flag_lost(ours, tables["follow_up"], until)
+    waited = "none, randomised" if random == SAME else "not stated"
     began = "began a new anticancer therapy by the end of the time of the endpoint"
     switched &= ~(ours["event"].gt(0) & ours["reason"].eq("new_therapy"))
     return {

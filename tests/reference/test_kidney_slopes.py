@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.laboratory import compute_egfr
-from prrt_outcomes.statistics.mixed_model import fit_random_slopes
+from prrt_outcomes.statistics.clustered import fit_random_slopes
 
 FOLDER = Path(__file__).parent / "r" / "kidney"
 COLUMNS = ("coefficient", "std_error")

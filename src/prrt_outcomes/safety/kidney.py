@@ -14,7 +14,7 @@ from prrt_outcomes.attrition import attrition_row
 from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.endpoints.patient_dates import PatientDates
 from prrt_outcomes.safety.grading import VALUE, derive_egfr_samples
-from prrt_outcomes.statistics.mixed_model import MixedModel, fit_random_slopes
+from prrt_outcomes.statistics.clustered import MixedModel, fit_random_slopes
 from prrt_outcomes.statistics.proportions import compute_clopper_pearson
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import SafetySettings, Study
@@ -300,11 +300,10 @@ def summarise_organ_doses(
     table = pd.concat(parts, ignore_index=True)
     if table.empty:
         return table
-    known = table["total"].where(table["total"] > 0)
-    low, high = compute_clopper_pearson(table["n"].to_numpy(), known.fillna(1).to_numpy(), level)
-    table = table.assign(proportion=table["n"] / known, low=low, high=high)
-    table[["low", "high"]] = table[["low", "high"]].where(known.notna(), np.nan)
-    return table.assign(status=np.where(known.notna(), "ok", "too_few"))
+    is_known = table["total"] > 0
+    low, high = compute_clopper_pearson(table["n"].to_numpy(), table["total"].to_numpy(), level)
+    share = table["n"] / table["total"].where(is_known)
+    return table.assign(proportion=share, low=low, high=high, status=np.where(is_known, "ok", "too_few"))
 
 
 def summarise_dose_distribution(doses: pd.DataFrame, groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -121,8 +121,7 @@ def _maximise(matrix: np.ndarray, rows: ModelRows, null: LikelihoodAt, used: np.
     separated, directions = find_separated_columns(fit, information)
     columns, place = np.arange(inner.shape[1]), np.flatnonzero(used)
     if separated.any():
-        limit = fit_monotone_limit(inner, rows, directions, separated)
-        fit, rows, columns, separated = limit.fit, limit.rows, limit.columns, limit.separated
+        fit, rows, columns, separated = fit_monotone_limit(inner, rows, directions, separated)
     statuses = np.full(len(used), "not_estimable", dtype=object)
     statuses[place[columns]] = "ok"
     statuses[place[separated]] = "separation"

@@ -248,20 +248,9 @@ def find_separated_columns(fit: NewtonFit, null_information: np.ndarray) -> tupl
     return separated, np.where(separated[:, None], flat, 0.0)
 
 
-@dataclass(frozen=True)
-class LimitFit:
-    """The model in the limit."""
-
-    fit: NewtonFit
-    rows: ModelRows  # the rows, stratified so that their likelihood is the limit
-    # positions of the columns fitted; separated ones among them are contrasts that stay finite
-    columns: np.ndarray
-    separated: np.ndarray  # (p,) True for a column that takes part in running to infinity
-
-
 def fit_monotone_limit(
     matrix: np.ndarray, rows: ModelRows, directions: np.ndarray, separated: np.ndarray
-) -> LimitFit:
+) -> tuple[NewtonFit, ModelRows, np.ndarray, np.ndarray]:
     """Fit what stays finite of a monotone likelihood.
 
     As coefficients run to infinity along a direction, an event is compared only with those in its risk set
@@ -270,6 +259,8 @@ def fit_monotone_limit(
 
     matrix : (n, p) standardised estimable columns
     directions, separated : (p, k) along which the likelihood is monotone, and (p,) columns that take part
+    Returns the fit; the rows, stratified so that their likelihood is the limit; positions of the columns fitted, of
+    which separated ones are contrasts that stay finite; (p,) flags of all columns that run to infinity.
     """
     separated = separated.copy()
     for _ in range(matrix.shape[1] + 1):
@@ -296,4 +287,4 @@ def fit_monotone_limit(
         separated[columns[again]] = True
         directions = np.zeros((matrix.shape[1], further.shape[1]))
         directions[columns] = further
-    return LimitFit(fit, rows, columns, separated)
+    return fit, rows, columns, separated

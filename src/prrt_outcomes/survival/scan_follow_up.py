@@ -10,7 +10,7 @@ from prrt_outcomes.cohort.grouping import UNKNOWN, compute_group, derive_covaria
 from prrt_outcomes.endpoints.derivation import HALF_DAY, MISSED
 from prrt_outcomes.endpoints.sources import STOPS
 from prrt_outcomes.response.codes import COMPOSITES
-from prrt_outcomes.statistics.stopping_weights import fit_stopping_weights
+from prrt_outcomes.statistics.propensity import fit_stopping_weights
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.curves import fit_curve, tabulate_milestones

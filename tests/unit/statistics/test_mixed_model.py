@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from prrt_outcomes.statistics.mixed_model import fit_random_slopes
+from prrt_outcomes.statistics.clustered import fit_random_slopes
 
 
 def draw(patients=40, values=6, *, slope_sd=2.0, noise=5.0, seed=1):

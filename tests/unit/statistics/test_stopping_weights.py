@@ -6,7 +6,7 @@ import pytest
 
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
-from prrt_outcomes.statistics.stopping_weights import fit_stopping_weights
+from prrt_outcomes.statistics.propensity import fit_stopping_weights
 
 
 def test_one_visit_by_hand():

@@ -89,7 +89,7 @@ def compute_intervals(samples: TwoSamples) -> dict[str, tuple[float, float, floa
         row = compare_hazards(weighting, AnalysisSettings(), {})
         found[label] = (row["value"], row["low"], row["high"])
     prior = fit_power_prior(count_pieces(samples), 0.5)
-    found["discounted 0.5"] = (prior.value, prior.low, prior.high)
+    found["discounted 0.5"] = tuple(prior[name] for name in ("value", "low", "high"))
     return found | compare_as_published(samples)
 
 

@@ -11,8 +11,8 @@ from benchmarks.results_page import format_table, write_section
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.study.analysis import AnalysisSettings, BootstrapSettings
+from prrt_outcomes.survival.cox_models import impute_covariates, pool_models
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed import impute_covariates, pool_models
 
 COHORTS = 300
 PATIENTS = 300

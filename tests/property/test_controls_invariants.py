@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prrt_outcomes.controls.borrowing import PieceCounts, fit_power_prior
-from prrt_outcomes.controls.medians import fit_random_effects
 from prrt_outcomes.controls.observed_expected import compare_with_published
+from prrt_outcomes.controls.published_arms import fit_random_effects
 from prrt_outcomes.controls.reconstruction import reconstruct_patients
 from prrt_outcomes.controls.reference_curves import clean_digitised_curve
 from prrt_outcomes.study.controls import PublishedControl
@@ -63,10 +63,10 @@ def test_the_unit_of_time_does_not_matter_to_borrowing(data, unit):
         data.cuts * unit, data.events, data.months * unit, data.control_events, data.control_months * unit
     )
     ours, theirs = fit_power_prior(data, 0.5), fit_power_prior(other, 0.5)
-    assert ours.value == pytest.approx(theirs.value, rel=1e-6)
-    assert ours.low < ours.value < ours.high
-    assert 0 <= ours.probability_benefit <= 1
-    assert 0 <= ours.borrowed_events <= data.control_events.sum() + 1e-9
+    assert ours["value"] == pytest.approx(theirs["value"], rel=1e-6)
+    assert ours["low"] < ours["value"] < ours["high"]
+    assert 0 <= ours["probability_benefit"] <= 1
+    assert 0 <= ours["borrowed_events"] <= data.control_events.sum() + 1e-9
 
 
 @quick
@@ -93,6 +93,6 @@ def test_order_of_patients_does_not_matter_to_a_published_arm(times, random):
 def test_a_pooled_median_lies_between_the_smallest_and_the_largest(studies):
     y, se = zip(*studies, strict=True)
     found = fit_random_effects(y, se)
-    assert min(y) - 1e-9 <= found.estimate <= max(y) + 1e-9
-    assert found.tau_squared >= 0
-    assert found.std_error >= 1 / np.sqrt(sum(1 / s**2 for s in se)) - 1e-12
+    assert min(y) - 1e-9 <= found["estimate"] <= max(y) + 1e-9
+    assert found["tau_squared"] >= 0
+    assert found["std_error"] >= 1 / np.sqrt(sum(1 / s**2 for s in se)) - 1e-12

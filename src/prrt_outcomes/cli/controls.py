@@ -2,10 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields
 
 from prrt_outcomes.cli.problems import align_columns
-from prrt_outcomes.controls.library import PublishedArm, list_arm_names, load_library
+from prrt_outcomes.controls.library import PublishedArm, list_arm_names, list_columns, load_library
 from prrt_outcomes.errors import UsageError, nearest_name, shorten, suggest
 from prrt_outcomes.study.controls import Milestone
 
@@ -51,7 +50,7 @@ def filter_arms(arms: Sequence[PublishedArm], wanted: dict[str, str]) -> list[Pu
 
 def format_arm(arm: PublishedArm) -> str:
     """All fields of one arm and endpoint; what the source did not show is called not shown."""
-    values = {field.name: getattr(arm, field.name) for field in fields(arm)}
+    values = {name: getattr(arm, name) for name in list_columns()}
     values["milestones"] = ", ".join(map(_format_milestone, arm.milestones))
     shown = {name: "not shown" if value in (None, "") else value for name, value in values.items()}
     return "\n".join(f"{name.replace('_', ' '):<22} {value}" for name, value in shown.items())

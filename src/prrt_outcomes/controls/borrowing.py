@@ -33,26 +33,6 @@ class PieceCounts:
     control_months: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Borrowing:
-    """Posterior of the hazard ratio, cohort over control: median and equal-tailed interval.
-
-    `std_error` is of the log, `probability_benefit` that of a ratio below 1; `borrowed_events` are the control's that
-    the posterior uses.
-    """
-
-    value: float
-    low: float
-    high: float
-    std_error: float
-    probability_benefit: float
-    borrowed_events: float
-    status: str
-
-
-NO_EVENTS = Borrowing(*(6 * (float("nan"),)), "no_events")
-
-
 def count_pieces(samples: TwoSamples, weights: NDArray | None = None) -> PieceCounts:
     """Events and months of both sides in pieces with about as many events each.
 
@@ -94,16 +74,19 @@ def count_pieces_published(rows: EndpointRows, reference: ReferenceCurve) -> Pie
     return PieceCounts(cuts, events, months, theirs, their_months)
 
 
-def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.95) -> Borrowing:
-    """Posterior of the hazard ratio when the control's likelihood counts to the power `discount`.
+def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.95) -> dict:
+    """Posterior of the hazard ratio, cohort over control, when the control's likelihood counts to a power.
 
+    Columns of `control_borrowing`: median and equal-tailed interval, `std_error` of the logarithm,
+    `probability_benefit` that of a ratio below 1, `borrowed_events` those of the control that the posterior uses;
+    `status` alone without events on a side.
     Hazards of the control have gamma priors, so they integrate out in closed form for each hazard ratio; the ratio,
     with a flat prior of its logarithm, is a posterior in one dimension. Source: Ibrahim and Chen 2000, Statistical
     Science 15:46.
     """
     d1, d0 = float(counts.events.sum()), float(counts.control_events.sum())
     if not (d1 > 0 and d0 > 0):
-        return NO_EVENTS
+        return {"status": "no_events"}
     # The vague gamma part has the overall hazard of the control as its mean.
     shape = discount * counts.control_events + VAGUE_SHAPE
     rate = discount * counts.control_months + VAGUE_SHAPE * float(counts.control_months.sum()) / d0
@@ -119,7 +102,8 @@ def fit_power_prior(counts: PieceCounts, discount: float, confidence: float = 0.
     mean = float(density @ grid / density.sum())
     spread = float(np.sqrt(density @ (grid - mean) ** 2 / density.sum()))
     benefit = float(np.interp(0.0, grid, cumulative, left=0.0, right=1.0))
-    return Borrowing(middle, low, high, spread, benefit, discount * d0, "ok")
+    numbers = {"value": middle, "low": low, "high": high, "std_error": spread}
+    return numbers | {"probability_benefit": benefit, "borrowed_events": discount * d0, "status": "ok"}
 
 
 def compute_conflict(counts: PieceCounts) -> float:
@@ -161,9 +145,12 @@ def tabulate_borrowing(
     every["control_events"] = float(counts.control_events.sum())
     every["conflict_p_value"] = compute_conflict(counts)
     fits = {discount: fit_power_prior(counts, discount, confidence) for discount in DISCOUNTS}
-    table = pd.DataFrame([every | {"discount": discount} | vars(found) for discount, found in fits.items()])
-    shown = fits[SHOWN_DISCOUNT]
-    numbers = {name: getattr(shown, name) for name in ("value", "low", "high", "std_error", "status")}
-    numbers |= sizes | {"weights": label, "observed": float(counts.events.sum())}
+    table = pd.DataFrame([every | {"discount": discount} | found for discount, found in fits.items()])
+    names = ("value", "low", "high", "std_error", "status")
+    numbers = {name: fits[SHOWN_DISCOUNT].get(name, np.nan) for name in names} | sizes
     words = f"a0 = {SHOWN_DISCOUNT:g}; {cuts}"
-    return [comparison_row("power_prior", "hazard_ratio", assumption=words, **numbers)], table
+    observed = float(counts.events.sum())
+    row = comparison_row(
+        "power_prior", "hazard_ratio", weights=label, observed=observed, assumption=words, **numbers
+    )
+    return [row], table

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from prrt_outcomes.cohort.grouping import derive_covariates
 from prrt_outcomes.controls.control_results import Comparison
-from prrt_outcomes.controls.imputed import pool_rows
 from prrt_outcomes.controls.sensitivity import sensitivity_row
+from prrt_outcomes.controls.weighted_comparison import pool_rows
 from prrt_outcomes.statistics.cox_bootstrap import bootstrap_cox_hazards
 from prrt_outcomes.statistics.model_rows import derive_design_matrix, derive_model_rows
 from prrt_outcomes.statistics.weights import draw_weights

@@ -1,5 +1,6 @@
-"""Comparability table: where cohort and control are the same, where they differ, and what that does."""
+"""Comparability table: what our patients and the control's are like, where they differ, and what that does."""
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +10,13 @@ import yaml
 
 from prrt_outcomes.controls import library
 from prrt_outcomes.controls.control_results import Comparison
-from prrt_outcomes.controls.profiles import Profile, Shares, describe_cohort, describe_patients
 from prrt_outcomes.controls.two_samples import select_source
+from prrt_outcomes.dates import resolve_partial_dates
 from prrt_outcomes.study.controls import Description, PatientsControl
+from prrt_outcomes.study.model import Study
+from prrt_outcomes.units import DAYS_PER_WEEK, convert_days_to_months
 
+Shares = dict[str, float]
 COLUMNS = ("item", "cohort", "control_value", "verdict", "bias", "consequence")
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
 CLOSE_SHARE = 0.1
@@ -28,6 +32,93 @@ SIZES = tuple(WORDS)
 ANSWERS = {"era": "the era", "criterion": "the response criterion", "origin": "the start of time"}
 STARTS = {"first_cycle", "first_dose", "start_of_treatment"}
 LINES = {"yes": library.LATER, "no": library.FIRST, library.MIXED: library.MIXED}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Shares and medians of a group of patients; nan or empty where nothing is known.
+
+    Shares: progression before treatment, an earlier line, a long-acting analogue during treatment, and each known
+    code of types, grades and performance (ECOG); `scan_interval_weeks` is the median time between scans,
+    `first_scan_months` that to the first restaging, `years` those of treatment.
+    """
+
+    progressive: float
+    pretreated: float
+    types: Shares
+    grades: Shares
+    analogue: float = np.nan
+    performance: Shares = field(default_factory=dict)
+    scan_interval_weeks: float = np.nan
+    first_scan_months: float = np.nan
+    years: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+def describe_patients(frame: pd.DataFrame) -> Profile:
+    """Profile of rows of `analysis_set` or `control_patients`: what these tables hold, all else unknown."""
+    return Profile(
+        progressive=_share(frame["progressive_at_baseline"].astype("boolean")),
+        pretreated=_share(frame["prior_lines"].astype("Float64") > 0),
+        types=_count_shares(frame["tumour_type"]),
+        grades=_count_shares(frame["grade"]),
+        performance=_count_shares(frame["ecog"]),
+    )
+
+
+def describe_cohort(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], study: Study) -> Profile:
+    """Profile of our patients, rows of `analysis_set`, with scans and analogues from responses and therapies."""
+    interval = measure_scan_interval(frame, tables["responses"])
+    if not np.isfinite(interval) and study.assessment_interval_days is not None:
+        interval = study.assessment_interval_days / DAYS_PER_WEEK
+    return replace(
+        describe_patients(frame),
+        analogue=measure_analogue(frame, tables["therapies"], study.partial_dates),
+        scan_interval_weeks=interval,
+        first_scan_months=measure_first_scan(frame, tables["responses"]),
+        years=pd.to_datetime(frame["first_cycle"]).dt.year.dropna().to_numpy(dtype=float),
+    )
+
+
+def measure_scan_interval(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
+    """Median weeks between successive scans of a patient; nan where nobody has two."""
+    own = responses.loc[responses["patient_id"].isin(frame["patient_id"]), ["patient_id", "assessment_date"]]
+    dates = own.drop_duplicates().sort_values(["patient_id", "assessment_date"])
+    gaps = dates.groupby("patient_id")["assessment_date"].diff().dt.days.dropna()
+    return float(gaps.median() / DAYS_PER_WEEK) if len(gaps) else float("nan")
+
+
+def measure_first_scan(frame: pd.DataFrame, responses: pd.DataFrame) -> float:
+    """Median months from the first cycle to the first scan after it; nan where nobody has both."""
+    own = responses[["patient_id", "assessment_date"]]
+    joined = own.merge(frame[["patient_id", "first_cycle"]], on="patient_id")
+    first = joined[joined["assessment_date"] > joined["first_cycle"]].groupby("patient_id").min()
+    days = (first["assessment_date"] - first["first_cycle"]).dt.days
+    return float(convert_days_to_months(days.median())) if len(days) else float("nan")
+
+
+def measure_analogue(frame: pd.DataFrame, therapies: pd.DataFrame, rule: str) -> float:
+    """Share of patients with a long-acting analogue between first and last cycle; nan without therapies."""
+    own = therapies.loc[therapies["kind"].astype("string").eq("ssa_long_acting").fillna(False)]
+    if therapies.empty or frame["first_cycle"].isna().all():
+        return float("nan")
+    start, end = (
+        np.asarray(resolve_partial_dates(own[f"{side}_date"], own[f"{side}_date_precision"], rule))
+        for side in ("start", "end")
+    )
+    given = pd.DataFrame({"patient_id": own["patient_id"].to_numpy(), "start": start, "end": end})
+    joined = given.merge(frame[["patient_id", "first_cycle", "last_cycle"]], on="patient_id", how="inner")
+    during = (joined["start"] <= joined["last_cycle"]) & ~(joined["end"] < joined["first_cycle"])
+    return float(frame["patient_id"].isin(joined.loc[during, "patient_id"]).mean())
+
+
+def _share(values: pd.Series) -> float:
+    return float(values.mean()) if values.notna().any() else float("nan")
+
+
+def _count_shares(values: pd.Series) -> Shares:
+    known = values.dropna().astype(str)
+    shares = known[known != UNKNOWN].value_counts(normalize=True)
+    return {str(level): float(share) for level, share in shares.items()}
 
 
 class EndpointRules(NamedTuple):
@@ -93,17 +184,14 @@ def compare_descriptions(
     their_performance = None if patients is None else patients.performance
     rows = [
         _progression(cohort, control, patients),
-        _analogue(cohort, control),
-        _criterion(control, rules),
-        _scan_interval(cohort, control),
-        _first_restaging(cohort, control),
+        *_compare_scans(cohort, control, rules),
         _origin(control, rules),
         _era(cohort, control),
         _line(cohort, control, patients),
         _compare_shares("tumour_type", cohort.types, their_types, types),
         _compare_shares("grade", cohort.grades, their_grades, grades),
         _compare_shares("performance", cohort.performance, their_performance, performance),
-        *_compare_answers(control, rules),
+        *_compare_answers(cohort, control, rules),
     ]
     scans = "with_scans" if rules.needs_scans else "without_scans"
     for row in rows:
@@ -159,50 +247,45 @@ def _progression(cohort: Profile, control: Description, patients: Profile | None
     return row | ({"consequence": WORDS[item]["stable_control"]} if is_stable else {})
 
 
-def _analogue(cohort: Profile, control: Description) -> dict:
-    ours, theirs = cohort.analogue, library.name_yes(control.analogue_continued)
-    same = library.describe_share(ours) == theirs if np.isfinite(ours) and theirs else None
-    shown = _percent(ours), control.analogue_continued
-    return _rate("analogue_continued", *shown, same, _favour(theirs != "yes"))
+def _compare_scans(cohort: Profile, control: Description, rules: EndpointRules) -> list[dict]:
+    """Criterion, interval of the scans, and our first restaging beside the control's median.
 
-
-def _criterion(control: Description, rules: EndpointRules) -> dict:
-    theirs = control.criterion
+    No progression is seen before the first scan.
+    """
+    theirs, ours, planned = control.criterion, cohort.scan_interval_weeks, control.scan_interval_weeks
     known = theirs and theirs.lower() != UNKNOWN and rules.criterion
     same = library.name_criterion(theirs) == rules.criterion if known else None
-    return _rate("criterion", rules.criterion if rules.needs_scans else "", theirs, same)
-
-
-def _scan_interval(cohort: Profile, control: Description) -> dict:
-    ours, theirs = cohort.scan_interval_weeks, control.scan_interval_weeks
-    shown = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{theirs:g} weeks" if theirs else ""
-    same, rarer = None, False
-    if theirs is not None and np.isfinite(ours):
-        same, rarer = bool(abs(ours / theirs - 1) <= CLOSE_INTERVAL), ours > theirs
-    words = "our" if rarer else "the control's"
-    return _rate("scan_interval", *shown, same, _favour(rarer), rarer=words)
-
-
-def _first_restaging(cohort: Profile, control: Description) -> dict:
-    """Our first restaging beside the control's median: no progression is seen before the first scan."""
-    ours = cohort.first_scan_months
+    alike, rarer = None, False
+    if planned is not None and np.isfinite(ours):
+        alike, rarer = bool(abs(ours / planned - 1) <= CLOSE_INTERVAL), ours > planned
+    weeks = f"{ours:.3g} weeks" if np.isfinite(ours) else "", f"{planned:g} weeks" if planned else ""
+    first = cohort.first_scan_months
     median = getattr(control, "median_months", None) or getattr(control, "published_median_months", None)
-    shown = f"{ours:.3g} months" if np.isfinite(ours) else "", f"median {median:g} months" if median else ""
-    same = ours <= LATE_SHARE * median if median and np.isfinite(ours) else None
-    return _rate("first_restaging", *shown, same, FOR_COHORT)
+    months = (
+        f"{first:.3g} months" if np.isfinite(first) else "",
+        f"median {median:g} months" if median else "",
+    )
+    in_time = first <= LATE_SHARE * median if median and np.isfinite(first) else None
+    return [
+        _rate("criterion", rules.criterion if rules.needs_scans else "", theirs, same),
+        _rate("scan_interval", *weeks, alike, _favour(rarer), rarer="our" if rarer else "the control's"),
+        _rate("first_restaging", *months, in_time, FOR_COHORT),
+    ]
 
 
-def _compare_answers(control: Description, rules: EndpointRules) -> list[dict]:
+def _compare_answers(cohort: Profile, control: Description, rules: EndpointRules) -> list[dict]:
     """What a control answers in a word; receptor-positive tumours are the condition of PRRT."""
-    central, positive, crossover = (
-        library.name_yes(words)
-        for words in (control.central_review, control.receptor_positive, control.crossover)
+    said = (control.analogue_continued, control.central_review, control.receptor_positive, control.crossover)
+    given, central, positive, crossover = map(library.name_yes, said)
+    continued = (
+        library.describe_share(cohort.analogue) == given if np.isfinite(cohort.analogue) and given else None
     )
     reviewed = central == rules.central if central and rules.central else None
     ours, theirs = rules.censoring, control.censoring_rule.strip()
     alike = theirs.lower() == ours.lower() if theirs and ours else None
     alone = crossover == "no" if control.crossover else None
     return [
+        _rate("analogue_continued", _percent(cohort.analogue), said[0], continued, _favour(given != "yes")),
         _rate("central_review", rules.central, central, reviewed),
         _rate("receptor_positive", "yes", positive, positive == "yes" if positive else None, FOR_COHORT),
         _rate("crossover", "", control.crossover, alone, FOR_CONTROL),

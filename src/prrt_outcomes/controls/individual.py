@@ -10,7 +10,6 @@ import pandas as pd
 from prrt_outcomes.controls import reconstruction
 from prrt_outcomes.controls.comparability import list_doubts
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
-from prrt_outcomes.controls.imputed import compare_imputed
 from prrt_outcomes.controls.rating import NO_COMPARISON, rate_published
 from prrt_outcomes.controls.reference_curves import (
     CURVE_TABLES,
@@ -33,7 +32,11 @@ from prrt_outcomes.controls.two_samples import (
     stack_sides,
     start_at,
 )
-from prrt_outcomes.controls.weighted_comparison import compare_weightings, estimate_hazard_ratio
+from prrt_outcomes.controls.weighted_comparison import (
+    compare_imputed,
+    compare_weightings,
+    estimate_hazard_ratio,
+)
 from prrt_outcomes.controls.weighting import MATCHED, derive_targets, fit_maic_weighting, fit_weighting
 from prrt_outcomes.endpoints.derivation import derive_reported
 from prrt_outcomes.statistics.data import SurvivalData

@@ -5,7 +5,6 @@ Facts stand with their citation; what their source did not show is empty.
 
 import csv
 import re
-from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from prrt_outcomes.study.controls import (
     AggregateControl,
     Control,
     CurveControl,
+    Description,
     LibraryControl,
     Milestone,
     PatientsControl,
@@ -35,13 +35,12 @@ GRADES = r"\bg(?:rades?)?\s*([123])(?:\s*(-|–|to|and|or|/|,)\s*g?([123]))?"
 FIRST, LATER, MIXED = "first", "second or later", "mixed"
 
 
-@dataclass(frozen=True)
-class PublishedArm:
+class PublishedArm(Description):
     """One endpoint of one arm, as its source shows it; None, or empty, where it shows nothing.
 
     Arm and endpoint are the key; role is placebo, ssa, everolimus, sunitinib, cabozantinib, surufatinib, prrt or
-    other. population to origin are in the source's words; progressive_at_entry and central_review are yes, no, mixed
-    or unknown; median_status is ``ok`` or ``not_reached``. Arms with the same
+    other. What describes its patients is in the source's words; progressive_at_entry and central_review are yes, no,
+    mixed or unknown; median_status is ``ok`` or ``not_reached``. Arms with the same
     source_population share patients: one of them stands in a summary. evidence is ``abstract_seen`` or
     ``secondary_seen``; source_seen and note say where it was seen and what is uncertain.
     """
@@ -51,52 +50,44 @@ class PublishedArm:
     study: str
     treatment: str
     role: str
-    radionuclide: str
-    citation: str
-    pmid: str
-    doi: str
-    n: int | None
-    events: int | None
-    population: str
-    tumour_group: str
-    tumour_types: str
-    grade: str
-    line: str
-    progressive_at_entry: str
-    criterion: str
-    central_review: str
-    scan_interval_weeks: float | None
-    origin: str
-    enrolment_start_year: int | None
-    enrolment_end_year: int | None
-    median_months: float | None
-    median_low: float | None
-    median_high: float | None
-    median_status: str
-    milestones: tuple[Milestone, ...]
-    source_population: str
-    evidence: str
-    source_seen: str
-    note: str
+    radionuclide: str = ""
+    pmid: str = ""
+    doi: str = ""
+    n: int | None = None
+    events: int | None = None
+    tumour_group: str = ""
+    median_months: float | None = None
+    median_low: float | None = None
+    median_high: float | None = None
+    median_status: str = ""
+    milestones: tuple[Milestone, ...] = ()
+    source_population: str = ""
+    evidence: str = ""
+    source_seen: str = ""
+    note: str = ""
 
 
 @lru_cache(maxsize=1)
 def load_library() -> tuple[PublishedArm, ...]:
     """All arms of the library, in the order of the file."""
-    text = Path(__file__).with_name("library.csv").read_text("utf-8")
-    return tuple(_read_row(row) for row in csv.DictReader(text.splitlines()))
+    return tuple(map(_read_row, _read_file()))
+
+
+def list_columns() -> list[str]:
+    """What the library states of every arm, in the order of the file."""
+    return list(_read_file().fieldnames or ())
+
+
+def _read_file() -> csv.DictReader:
+    return csv.DictReader(Path(__file__).with_name("library.csv").read_text("utf-8").splitlines())
 
 
 def _read_row(row: dict[str, str]) -> PublishedArm:
-    whole = ("n", "events", "enrolment_start_year", "enrolment_end_year")
-    numbers = ("scan_interval_weeks", "median_months", "median_low", "median_high")
-    values: dict = dict(row)
-    values |= {name: int(row[name]) if row[name] else None for name in whole}
-    values |= {name: float(row[name]) if row[name] else None for name in numbers}
     points = [map(float, point.split(":")) for point in row["milestones"].split(";") if point]
     names = ("months", "survival", "low", "high")
-    values["milestones"] = tuple(Milestone(**dict(zip(names, point, strict=False))) for point in points)
-    return PublishedArm(**values)
+    milestones = tuple(Milestone(**dict(zip(names, point, strict=False))) for point in points)
+    known = {name: cell for name, cell in row.items() if cell and name != "milestones"}
+    return PublishedArm.model_validate_strings(known).model_copy(update={"milestones": milestones})
 
 
 def find_arm(arm: str, endpoint: str) -> PublishedArm | None:
@@ -139,7 +130,7 @@ def convert_arm_to_control(control: AggregateControl, arm: PublishedArm) -> Publ
     """A library arm in the form in which a study writes an arm out; None where it has no point of a curve."""
     if arm.n is None or (arm.median_months is None and not arm.milestones):
         return None
-    same = {field.name for field in fields(arm)} & set(PublishedControl.model_fields)
+    same = set(PublishedArm.model_fields) & set(PublishedControl.model_fields)
     values = {name: getattr(arm, name) for name in same}
     values |= {name: getattr(control, name) for name in ("id", "endpoint", "primary", "within", "baseline")}
     values["analogue_continued"] = find_analogue(arm.role, arm.treatment)
@@ -236,12 +227,7 @@ def name_performance(words: str) -> frozenset[str]:
 
 def name_line(words: str) -> str:
     """``first``, ``second or later``, ``mixed``, or empty where the words do not tell."""
-    text = words.strip().lower()
-    if text.startswith(FIRST):
-        return FIRST
-    if re.match(r"second|later|third|after|salvage|median one", text):
-        return LATER
-    return MIXED if text.startswith(MIXED) else ""
+    return _find_code("lines", words)
 
 
 def name_yes(words: str) -> str:
@@ -269,5 +255,9 @@ def find_analogue(role: str, treatment: str) -> str:
 
 def name_criterion(words: str) -> str:
     """Our code of a criterion in a publication's words; empty where it is none of ours."""
+    return _find_code("criteria", words)
+
+
+def _find_code(kind: str, words: str) -> str:
     text = words.strip().lower()
-    return next((code for code, pattern in WORDS["criteria"].items() if re.search(pattern, text)), "")
+    return next((code for code, pattern in WORDS[kind].items() if re.search(pattern, text)), "")

@@ -9,7 +9,6 @@ import pandas as pd
 from prrt_outcomes.controls.borrowing import count_pieces_published, tabulate_borrowing
 from prrt_outcomes.controls.control_results import Comparison, ControlResults, comparison_row
 from prrt_outcomes.controls.library import convert_arm_to_control, find_arm, list_subgroup_arms
-from prrt_outcomes.controls.library_agreement import calibrate, find_agreement
 from prrt_outcomes.controls.observed_expected import (
     ALL,
     FITTING,
@@ -24,6 +23,7 @@ from prrt_outcomes.controls.observed_expected import (
     find_fitting,
     observed_expected_row,
 )
+from prrt_outcomes.controls.published_arms import calibrate, find_agreement
 from prrt_outcomes.controls.rating import rate_published, tabulate_power_published
 from prrt_outcomes.controls.sensitivity import (
     FEWEST,
@@ -43,6 +43,7 @@ from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 WEAK = "weak evidence: {}; read it with its comparability table"
 NOT_BALANCED = "the patients of a published arm are not known one by one, so nothing can be balanced"
+NOT_STATED = "the arm does not state tumour types, grade or progression at entry, so all are compared"
 PARTLY_BALANCED = "only what the published baseline table names is balanced"
 
 
@@ -121,9 +122,7 @@ class PublishedComparison(Comparison):
         reasons = [PARTLY_BALANCED if balanced else NOT_BALANCED]
         stated = find_fitting(self.everybody.frame, self.control)
         if not stated:
-            reasons.append(
-                "the arm does not state tumour types, grade or progression at entry, so all are compared"
-            )
+            reasons.append(NOT_STATED)
         elif self.population == ALL:
             reasons.append(f"fewer than {FEWEST} of our patients fit the arm, so all are compared")
         elif n < everybody:

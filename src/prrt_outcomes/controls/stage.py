@@ -8,10 +8,10 @@ from prrt_outcomes.controls.comparability import tabulate_comparability
 from prrt_outcomes.controls.control_results import Comparison, ControlResults
 from prrt_outcomes.controls.individual import CurveComparison, PatientsComparison
 from prrt_outcomes.controls.library import title_control, write_out_control
-from prrt_outcomes.controls.medians import list_medians, summarise_medians
 from prrt_outcomes.controls.published import fit_published
+from prrt_outcomes.controls.published_arms import list_medians, summarise_medians
+from prrt_outcomes.controls.sensitivity import draw_bias, tabulate_bias_array
 from prrt_outcomes.controls.two_samples import select_cohort
-from prrt_outcomes.controls.unmeasured import draw_bias, tabulate_bias_array
 from prrt_outcomes.study.controls import Control, CurveControl, PatientsControl
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows

@@ -18,7 +18,7 @@ from prrt_outcomes.statistics.curve_summaries import (
     compute_quantile,
     compute_rmst_difference,
 )
-from prrt_outcomes.statistics.data import SurvivalData, compute_codes
+from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from prrt_outcomes.statistics.weights import compute_effective_sample_size
 from prrt_outcomes.study.analysis import AnalysisSettings
@@ -111,10 +111,7 @@ class Weighting:
     @property
     def data(self) -> SurvivalData:
         """The times as survival data, with weights and matched sets."""
-        cluster = None
-        if self.cluster is not None:
-            cluster = compute_codes(self.cluster, len(self.cluster), "cluster")
-        return replace(self.samples.data, weights=self.weights, cluster=cluster)
+        return replace(self.samples.data, weights=self.weights, cluster=self.cluster)
 
     def select(self, rows: np.ndarray) -> Weighting:
         """The patients where `rows` is true, without a refit."""

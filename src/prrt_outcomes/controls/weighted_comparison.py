@@ -1,6 +1,7 @@
-"""Two samples compared unweighted and with every weighting, with balance, borrowing, power and rating."""
+"""Two samples compared unweighted and with every weighting, also imputed; balance, borrowing, power and rating."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,15 +17,19 @@ from prrt_outcomes.controls.control_results import (
 from prrt_outcomes.controls.observed_expected import ReferenceCurve
 from prrt_outcomes.controls.rating import rate_weighting, tabulate_power_two_samples
 from prrt_outcomes.controls.sensitivity import tabulate_bias_sensitivity
+from prrt_outcomes.controls.two_samples import TwoSamples, compare_hazards
 from prrt_outcomes.controls.weighting import ESTIMANDS, MATCHED, bootstrap_weightings, fit_weighting
+from prrt_outcomes.statistics.cox import compute_ratio
 from prrt_outcomes.statistics.data import SurvivalData
+from prrt_outcomes.statistics.imputation import pool_estimates
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier
 from prrt_outcomes.statistics.risk_table import flag_at_risk
 from prrt_outcomes.statistics.standardisation import METHOD, fit_standardised_survival
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import PatientsControl
-from prrt_outcomes.survival.curves import choose_ticks, fit_curve
+from prrt_outcomes.survival.cox_models import impute_covariates
+from prrt_outcomes.survival.curves import choose_ticks, fit_curve, tabulate_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
 INFLUENCE = "interval from the influence function"
@@ -199,15 +204,10 @@ def tabulate_overlap(weighting: two_samples.Weighting) -> pd.DataFrame:
 
 
 def _tabulate(curve: KaplanMeier) -> pd.DataFrame:
-    columns = {
-        "time_months": (0.0, curve.time),
-        "n_at_risk": (curve.at_risk[0], curve.at_risk),
-        "survival": (1.0, curve.survival),
-        "survival_low": (np.nan, curve.lower),
-        "survival_high": (np.nan, curve.upper),
-    }
-    frame = pd.DataFrame({name: np.append(first, values) for name, (first, values) in columns.items()})
-    return frame.assign(assumption="")
+    limits = ["survival_low", "survival_high"]
+    table = tabulate_curve(curve, curve.at_risk[0])[["time_months", "n_at_risk", "survival", *limits]]
+    table.loc[0, limits] = np.nan
+    return table.assign(assumption="")
 
 
 def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
@@ -217,3 +217,54 @@ def _count_at_ticks(rows: SurvivalData, ticks: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"time_months": ticks, "n_at_risk": inside.sum(axis=1)})
     size = compute_effective_sample_size(weighted)
     return table.assign(weighted_at_risk=weighted.sum(axis=1), effective_at_risk=size)
+
+
+def compare_imputed(samples: TwoSamples, control: PatientsControl, settings: AnalysisSettings) -> list[dict]:
+    """Rows of `controls` of every weighting, pooled over imputed covariates; none where none is missing.
+
+    Covariates are imputed from each other, the side, and the outcome (event and cumulative hazard); weights are fitted
+    in each set anew. Hazard ratios (on the log scale) and doubly robust survival differences are pooled by Rubin's
+    rules with the robust variance of each set. A weighting without a solution in a set has no row.
+    """
+    completed = impute_covariates(samples.covariates, [samples.data], settings, samples.in_cohort)
+    rows = []
+    for label in control.weights if completed else ():
+        fitted = [fit_weighting(replace(samples, covariates=frame), control, label)[0] for frame in completed]
+        if all(weighting.is_usable for weighting in fitted):
+            found = [
+                [
+                    compare_hazards(w, settings, {"weights": label} | w.samples.sizes),
+                    *compare_standardised(w, settings),
+                ]
+                for w in fitted
+            ]
+            rows += [
+                pool_rows(list(same), len(completed), float(samples.event.sum()), settings)
+                for same in zip(*found, strict=True)
+            ]
+    return rows
+
+
+def pool_rows(same: list[dict], sets: int, events: float, settings: AnalysisSettings) -> dict:
+    """Row of `controls` of one estimate of all sets by Rubin's rules; not estimable where a set has none.
+
+    Complete data have the degrees of freedom of the `events` for a ratio, of the patients for a difference, minus 1.
+    """
+    first = same[0]
+    shared = {name: first[name] for name in ("weights", "n", "n_control", "horizon_months")}
+    shared["assumption"] = f"multiple imputation, {sets} sets"
+    values, errors = (np.array([row[name] for row in same], dtype=float) for name in ("value", "std_error"))
+    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
+        return comparison_row(first["method"], first["estimate"], status="not_estimable", **shared)
+    is_ratio = first["estimate"] in ("hazard_ratio", "smr")
+    pooled = pool_estimates(
+        (np.log(values) if is_ratio else values)[:, None],
+        errors[:, None] ** 2,
+        complete_degrees_of_freedom=(events if is_ratio else float(first["n"] + first["n_control"])) - 1,
+        confidence=settings.confidence.level,
+    ).iloc[0]
+    ends = pooled[["estimate", "lower", "upper"]].to_numpy(dtype=float)
+    value, low, high = (compute_ratio(ends) if is_ratio else ends).tolist()
+    numbers = {"value": value, "low": low, "high": high}
+    numbers |= {"std_error": float(pooled["std_error"]), "p_value": float(pooled["p_value"])}
+    return comparison_row(first["method"], first["estimate"], **numbers, **shared)

@@ -7,8 +7,6 @@ import pandas as pd
 
 from prrt_outcomes.responders.comparisons import STATE, Comparison
 from prrt_outcomes.responders.states import (
-    NON_RESPONDER,
-    RESPONDER,
     StateHistory,
     compute_landmark_limit,
     compute_state_at,
@@ -24,7 +22,6 @@ from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_bya
 from prrt_outcomes.statistics.propensity import fit_propensity
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.weights import compute_balance, compute_effective_sample_size
-from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.survival.cox_models import format_ratio
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
 
@@ -33,15 +30,6 @@ LEVEL = 0.05
 NULL_SIMULATIONS = 200
 MINIMUM_EVENTS = 10
 MINIMUM_GROUP = 5
-
-
-def summarise_bias(
-    rows: EndpointRows, history: StateHistory, weights: np.ndarray | None, settings: AnalysisSettings
-) -> pd.DataFrame:
-    """The one row of result table `responder_bias` but for endpoint and criterion."""
-    bias = compute_guarantee_time_bias(rows, history, weights, settings.confidence.level)
-    claims = simulate_null_claims(rows, history, simulations=NULL_SIMULATIONS, seed=settings.bootstrap.seed)
-    return pd.DataFrame([{"comparison": f"{RESPONDER}:{NON_RESPONDER}"} | bias | claims])
 
 
 def compute_guarantee_time_bias(

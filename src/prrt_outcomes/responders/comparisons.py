@@ -1,6 +1,6 @@
 """Responders compared by every method, with survival by response: naive, landmark and time-dependent together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +21,9 @@ from prrt_outcomes.statistics.logrank import compute_logrank, compute_mantel_bya
 from prrt_outcomes.statistics.model_rows import derive_design_matrix
 from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import format_ratio
+from prrt_outcomes.survival.cox_models import RATIO, format_ratio, pool_ratio
 from prrt_outcomes.survival.curves import fit_curve, tabulate_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed import RATIO, pool_ratio
 
 STATE = "response_state"
 EMPTY_RATIO = dict.fromkeys(RATIO, np.nan) | {"status": "too_few"}
@@ -83,16 +82,21 @@ def compare_by_all_methods(comparison: Comparison, landmark_months: Sequence[flo
     and criterion: the naive comparison always stands with the three that are free of its bias.
     Anderson, Cain and Gelber 1983, Journal of Clinical Oncology 1:710.
     """
-    found = _compare_fixed(comparison, comparison.history.final, None)
-    for month in landmark_months:
-        found += _compare_fixed(comparison, compute_state_at(comparison.history, month), float(month))
-    found += _compare_moving(comparison)
-    return found + [_compare_moving_from(comparison, float(month)) for month in landmark_months]
+    months = [float(month) for month in landmark_months]
+    found = [row for month in (None, *months) for row in _compare_fixed(comparison, month)]
+    return [*found, *_compare_moving(comparison), *(_compare_moving_from(comparison, m) for m in months)]
 
 
-def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float | None) -> list[dict]:
-    """Groups fixed at a landmark; naive without one: those of the end of observation, as if known at the start."""
-    method, origin = ("naive", 0.0) if month is None else ("landmark", month)
+def _fix_states(history: StateHistory, month: float | None) -> tuple[str, float, np.ndarray]:
+    """Method, start of time and states fixed at a landmark; naive without one: those of the end, as if known then."""
+    if month is None:
+        return "naive", 0.0, history.final
+    return "landmark", month, compute_state_at(history, month)
+
+
+def _compare_fixed(comparison: Comparison, month: float | None) -> list[dict]:
+    """Groups fixed at a landmark; naive without one."""
+    method, origin, state = _fix_states(comparison.history, month)
     chosen = comparison.find_at_risk(state, origin)
     rows = start_at_landmark(comparison.rows, chosen, origin)
     inside = state[chosen] == comparison.positions[1]
@@ -107,12 +111,23 @@ def _compare_fixed(comparison: Comparison, state: np.ndarray, month: float | Non
     return found
 
 
-def _compare_moving(comparison: Comparison) -> list[dict]:
-    """Mantel-Byar and time-dependent Cox; patients in other states are not at risk meanwhile."""
+def _select_moving(
+    comparison: Comparison, month: float = 0.0
+) -> tuple[pd.DataFrame, np.ndarray, tuple[int, int]]:
+    """Rows of patients in the two states, after a landmark; whether in the state; numbers of patients and events.
+
+    Patients in other states are not at risk meanwhile.
+    """
     rows = derive_state_rows(comparison.history.changes, comparison.rows)
-    rows = rows.loc[rows["state"].isin(comparison.positions)]
+    rows = rows.loc[rows["state"].isin(comparison.positions) & (rows["stop"] > compute_landmark_limit(month))]
     inside = (rows["state"] == comparison.positions[1]).to_numpy()
     counts = rows["patient"].nunique(), int((rows["event"] == 1).sum())
+    return rows.assign(start=rows["start"].clip(lower=month)), inside, counts
+
+
+def _compare_moving(comparison: Comparison) -> list[dict]:
+    """Mantel-Byar and time-dependent Cox."""
+    rows, inside, counts = _select_moving(comparison)
     byar, cox = (comparison.describe(method, *counts) for method in ("mantel_byar", "time_dependent_cox"))
     if not 0 < inside.sum() < len(inside):
         return [byar, cox]
@@ -125,11 +140,7 @@ def _compare_moving(comparison: Comparison) -> list[dict]:
 
 def _compare_moving_from(comparison: Comparison, month: float) -> dict:
     """Time-dependent Cox of those at risk after a landmark: the ratio that belongs to Simon-Makuch curves from it."""
-    rows = derive_state_rows(comparison.history.changes, comparison.rows)
-    rows = rows.loc[rows["state"].isin(comparison.positions) & (rows["stop"] > compute_landmark_limit(month))]
-    rows = rows.assign(start=rows["start"].clip(lower=month))
-    inside = (rows["state"] == comparison.positions[1]).to_numpy()
-    counts = rows["patient"].nunique(), int((rows["event"] == 1).sum())
+    rows, inside, counts = _select_moving(comparison, month)
     base = comparison.describe("simon_makuch", *counts, month)
     if not 0 < inside.sum() < len(inside):
         return base
@@ -184,41 +195,31 @@ def summarise_responder_curves(
     begins with a row at 0. Curves that start at 0 have tiny early risk sets in the responders: their status is
     ``too_few`` from where one early event takes them to 0.
     """
-    parts = _fit_fixed(rows, history.final, history.states, None, settings)
-    for month in settings.landmark_months:
-        parts += _fit_fixed(rows, compute_state_at(history, month), history.states, float(month), settings)
+    months = [float(month) for month in settings.landmark_months]
+    parts = [part for month in (None, *months) for part in _fit_fixed(rows, history, month, settings)]
     split = derive_state_rows(history.changes, rows)
     data = convert_state_rows(split, cause_specific=False)
     last = rows.time_months.max()
     how: dict = {"interval": settings.confidence.type, "confidence": settings.confidence.level}
-    for month in (0.0, *settings.landmark_months):
-        if month >= last:
-            continue
-        curves = fit_simon_makuch(data, split["state"], landmark=float(month), **how)
+    for month in (month for month in (0.0, *months) if month < last):
+        curves = fit_simon_makuch(data, split["state"], landmark=month, **how)
         there = split.loc[(split["start"] <= month) & (split["stop"] > month), "state"]
         for position, name in enumerate(history.states):
             if position in curves:
                 table = tabulate_curve(curves[position], int((there == position).sum()))
-                parts.append(table.assign(method="simon_makuch", landmark_months=float(month), group=name))
+                parts.append(table.assign(method="simon_makuch", landmark_months=month, group=name))
     return pd.concat(parts, ignore_index=True).drop(columns="std_error")
 
 
 def _fit_fixed(
-    rows: EndpointRows,
-    state: np.ndarray,
-    states: Sequence[str],
-    month: float | None,
-    settings: AnalysisSettings,
-) -> list[pd.DataFrame]:
+    rows: EndpointRows, history: StateHistory, month: float | None, settings: AnalysisSettings
+) -> Iterator[pd.DataFrame]:
     """Curves of groups fixed at a landmark; naive without one."""
-    method, origin = ("naive", 0.0) if month is None else ("landmark", month)
+    method, origin, state = _fix_states(history, month)
     after = rows.time_months > compute_landmark_limit(origin)
-    tables = []
-    for position, name in enumerate(states):
+    for position, name in enumerate(history.states):
         chosen = after & (state == position)
         if chosen.any():
             part = start_at_landmark(rows, chosen, origin)
             table = tabulate_curve(fit_curve(part, settings), int((part.entry <= 0).sum()))
-            landmark = np.nan if month is None else month
-            tables.append(table.assign(method=method, landmark_months=landmark, group=name))
-    return tables
+            yield table.assign(method=method, landmark_months=np.nan if month is None else month, group=name)

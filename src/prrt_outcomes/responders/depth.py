@@ -11,9 +11,8 @@ from prrt_outcomes.statistics.clustered import compute_spline_basis
 from prrt_outcomes.statistics.cox import compute_quadratic_test, fit_cox
 from prrt_outcomes.statistics.kaplan_meier import compute_normal_quantile
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO_COLUMNS, pool_models, tabulate_ratio
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed import pool_models, tabulate_ratio
 
 KNOT_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 GRID = 41

@@ -103,8 +103,6 @@ def summarise_states(
     means = pd.DataFrame(
         {"state": names, "expected_months": expected, "expected_low": low, "expected_high": high}
     )
-    n_replicates = 0 if weights is None else len(weights)
-    means = means.assign(
-        horizon_months=horizon, replicates=n_replicates, status="ok" if reached else "too_few"
-    )
+    replicates = 0 if weights is None else len(weights)  # type: ignore[assignment]
+    means = means.assign(horizon_months=horizon, replicates=replicates, status="ok" if reached else "too_few")
     return {"responder_states": pd.concat(states, ignore_index=True), "responder_state_means": means}

@@ -8,7 +8,13 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import fix_references
-from prrt_outcomes.responders.bias import compare_weighted_landmark, summarise_bias, summarise_landmark_curve
+from prrt_outcomes.responders.bias import (
+    NULL_SIMULATIONS,
+    compare_weighted_landmark,
+    compute_guarantee_time_bias,
+    simulate_null_claims,
+    summarise_landmark_curve,
+)
 from prrt_outcomes.responders.comparisons import (
     Comparison,
     compare_by_all_methods,
@@ -30,8 +36,8 @@ from prrt_outcomes.responders.states import (
 from prrt_outcomes.statistics.data import SurvivalData
 from prrt_outcomes.statistics.weights import draw_weights
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival.cox_models import impute_covariates
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows
-from prrt_outcomes.survival.imputed import impute_covariates
 from prrt_outcomes.tables.frames import derive_skipped_tables, stack_tables
 
 INPUTS = ("endpoints", "analysis_set", "responses", "response_depth", "treatment_periods")
@@ -56,8 +62,11 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in OUTPUTS}
     losses: list[dict] = []
     markers = study.response.markers
+    names = [d.name for d in study.endpoints if d.origin in ORIGINS_BEFORE_RESPONSE]
+    known = [select_endpoint_rows(tables["endpoints"], tables["analysis_set"], name) for name in names]
     for position, criterion in enumerate(c for c in study.response.criterion_names if c not in markers):
-        for rows, histories in _endpoints(tables, study, criterion):
+        for rows in (rows for rows in known if rows is not None):
+            histories = derive_histories(tables, rows, criterion, study)
             for name, table in _analyse_responders(rows, histories, study, primary=position == 0):
                 if table is not None:
                     made[name].append(table.assign(endpoint=rows.endpoint, criterion=criterion))
@@ -113,7 +122,9 @@ def _analyse_responders(
         centre = rows.frame["centre_id"].astype("string").fillna("unknown").to_numpy()
         drawn = draw_weights(len(centre), boot.replicates, seed=boot.seed, stratum=centre)
         weights = np.concatenate(list(drawn))
-    yield "responder_bias", summarise_bias(rows, histories.binary, weights, settings)
+    bias = compute_guarantee_time_bias(rows, histories.binary, weights, level)
+    claims = simulate_null_claims(rows, histories.binary, simulations=NULL_SIMULATIONS, seed=boot.seed)
+    yield "responder_bias", pd.DataFrame([{"comparison": main.name} | bias | claims])
     ends = next(one.progression == "event" for one in study.endpoints if one.name == rows.endpoint)
     course = histories.binary if ends else histories.course
     yield from summarise_states(rows, course, weights, settings).items()
@@ -132,17 +143,6 @@ def _against_reference(history: StateHistory, shared: tuple) -> list[Comparison]
         for position, state in enumerate(states, start=1)
         if state != reference and position in present
     ]
-
-
-def _endpoints(
-    tables: dict[str, pd.DataFrame], study: Study, criterion: str
-) -> Iterator[tuple[EndpointRows, CriterionHistories]]:
-    for definition in study.endpoints:
-        if definition.origin not in ORIGINS_BEFORE_RESPONSE:
-            continue
-        rows = select_endpoint_rows(tables["endpoints"], tables["analysis_set"], definition.name)
-        if rows is not None:
-            yield rows, derive_histories(tables, rows, criterion, study)
 
 
 def _count_losses(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 TOLERANCE = 1e-10
 MOST_STEPS = 100
@@ -140,6 +139,8 @@ def fit_random_slopes(values: NDArray, design: NDArray, time: NDArray, patient: 
     >>> fit_random_slopes(values, np.column_stack([np.ones(18), time]), time, patient).coefficients.round(3)
     array([92.5, -2. ])
     """
+    from scipy.optimize import minimize
+
     labels, code = np.unique(patient, return_inverse=True)
     n, p = len(labels), design.shape[1]
     off = time - (np.bincount(code, time) / np.bincount(code))[code]

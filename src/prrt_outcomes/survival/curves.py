@@ -6,21 +6,15 @@ import numpy as np
 import pandas as pd
 
 from prrt_outcomes.cohort import grouping
-from prrt_outcomes.statistics.cumulative_incidence import (
-    CumulativeIncidence,
-    compute_gray_test,
-    fit_cumulative_incidence,
-    fit_fine_gray,
-)
+from prrt_outcomes.statistics import cumulative_incidence
 from prrt_outcomes.statistics.curve_summaries import compute_quantile, compute_rmst, summarise_milestones
 from prrt_outcomes.statistics.kaplan_meier import KaplanMeier, fit_kaplan_meier, fit_reverse_kaplan_meier
 from prrt_outcomes.statistics.logrank import GroupTest
 from prrt_outcomes.statistics.risk_table import compute_risk_table, flag_at_risk
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.endpoints import EndpointDefinition
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_known, start_at
-from prrt_outcomes.survival.imputed import RATIO
 
 TICK_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MAXIMUM_TICKS = 10
@@ -66,7 +60,7 @@ def choose_ticks(longest_months: float) -> np.ndarray:
     return np.arange(0.0, longest_months + 1e-9, step)
 
 
-def tabulate_curve(curve: KaplanMeier, at_start: int) -> pd.DataFrame:
+def tabulate_curve(curve: KaplanMeier, at_start: float) -> pd.DataFrame:
     """One row at 0, where survival is 1 by definition and `at_start` are at risk, and one at each distinct time."""
     columns = {
         "time_months": (0.0, curve.time),
@@ -158,7 +152,7 @@ def summarise_competing_risks(
     for code, cause in causes.items():
         for group_by in (grouping.WHOLE, *groupings):
             for label, part in rows.split(grouping.compute_group(rows.frame, group_by)):
-                curve = fit_cumulative_incidence(
+                curve = cumulative_incidence.fit_cumulative_incidence(
                     part.data,
                     cause=code,
                     interval=settings.confidence.type,
@@ -187,10 +181,12 @@ def compare_incidences(rows: EndpointRows, group: pd.Series, cause: int = 1) -> 
     if group[kept].nunique() < 2:
         return GroupTest(np.nan, 0, np.nan, next(iter(small.values())))
     left = group[kept].cat.remove_unused_categories()
-    return compute_gray_test(compute_risk_table(rows.select(kept).data, group=left, cause=cause))
+    return cumulative_incidence.compute_gray_test(
+        compute_risk_table(rows.select(kept).data, group=left, cause=cause)
+    )
 
 
-def _tabulate_incidence(curve: CumulativeIncidence) -> pd.DataFrame:
+def _tabulate_incidence(curve: cumulative_incidence.CumulativeIncidence) -> pd.DataFrame:
     status = np.where(np.isfinite(curve.lower), "ok", np.where(curve.incidence == 0, "no_events", "too_few"))
     return pd.DataFrame(
         {
@@ -209,7 +205,7 @@ def _fit_subdistribution(rows: EndpointRows, code: int, settings: AnalysisSettin
     comparable, references = grouping.select_comparable(varying, settings.reference)
     if not len(comparable.columns):
         return None
-    fit = fit_fine_gray(
+    fit = cumulative_incidence.fit_fine_gray(
         rows.data, comparable, references=references, cause=code, confidence=settings.confidence.level
     )
     table = grouping.add_absent_levels(

@@ -7,10 +7,9 @@ from prrt_outcomes.cohort.grouping import WHOLE, compute_group
 from prrt_outcomes.statistics.cox import fit_cox
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.curves import describe_median, fit_curve
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
-from prrt_outcomes.survival.imputed import RATIO
 from prrt_outcomes.tables.frames import stack_tables
 from prrt_outcomes.units import convert_days_to_months
 

@@ -17,18 +17,13 @@ from prrt_outcomes.statistics.kaplan_meier import fit_kaplan_meier
 from prrt_outcomes.statistics.logrank import compute_holm, compute_logrank, compute_maxcombo
 from prrt_outcomes.statistics.risk_table import RiskTable, compute_risk_table
 from prrt_outcomes.study.analysis import AnalysisSettings
-from prrt_outcomes.survival.cox_models import RATIO_COLUMNS
+from prrt_outcomes.survival.cox_models import RATIO, RATIO_COLUMNS
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, find_start, select_known, start_at
-from prrt_outcomes.survival.imputed import RATIO
 
-TESTS: dict[str, dict] = {
-    "logrank": {"weight": "logrank"},
-    "gehan": {"weight": "gehan"},
-    "tarone_ware": {"weight": "tarone_ware"},
-    "peto": {"weight": "peto"},
-    "fh_1_0": {"weight": "fleming_harrington", "rho": 1.0, "gamma": 0.0},
-    "fh_0_1": {"weight": "fleming_harrington", "rho": 0.0, "gamma": 1.0},
-    "fh_1_1": {"weight": "fleming_harrington", "rho": 1.0, "gamma": 1.0},
+TESTS: dict[str, dict] = {name: {"weight": name} for name in ("logrank", "gehan", "tarone_ware", "peto")}
+TESTS |= {
+    f"fh_{rho}_{gamma}": {"weight": "fleming_harrington", "rho": rho, "gamma": gamma}
+    for rho, gamma in ((1, 0), (0, 1), (1, 1))
 }
 MAXCOMBO = "maxcombo"
 # Events expected by group and period: the least, the usual minimum, and the share that may lie below it.

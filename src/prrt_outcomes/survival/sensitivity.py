@@ -13,25 +13,16 @@ from prrt_outcomes.statistics.risk_table import compute_risk_table
 from prrt_outcomes.statistics.turnbull import Turnbull, fit_turnbull
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
+from prrt_outcomes.survival import scan_follow_up
 from prrt_outcomes.survival.endpoint_rows import EndpointRows, select_endpoint_rows, select_known
 from prrt_outcomes.survival.estimands import compare_groups, list_groupings
-from prrt_outcomes.survival.scan_follow_up import (
-    analyse_stops,
-    select_scans,
-    summarise_follow_up,
-    tabulate_stop_milestones,
-)
 from prrt_outcomes.tables.frames import empty_table, stack_tables
 from prrt_outcomes.units import convert_days_to_months
 
 SENSITIVITY_OUTPUTS = (
-    "sensitivity",
-    "interval_censored_curve",
-    "scan_intervals",
-    "scan_interval_test",
-    "scan_follow_up",
+    "sensitivity", "interval_censored_curve", "scan_intervals", "scan_interval_test", "scan_follow_up",
     "scan_stop_milestones",
-)
+)  # fmt: skip
 INFORMATIVE = (
     "new_therapy", "retreatment", "missed_assessments", "lost_to_follow_up", "no_adequate_assessment",
 )  # fmt: skip
@@ -73,18 +64,22 @@ def summarise_sensitivity_tables(tables: dict[str, pd.DataFrame], study: Study) 
     follow_up, milestones = [], []
     if counts_progression:
         observed = _disregard_missed(rows, tables["endpoint_variants"], study)
-        stops = analyse_stops(observed, tables, cutoff, study)
-        follow_up = list(summarise_follow_up(observed, stops, groupings, analysis_set))
+        stops = scan_follow_up.analyse_stops(observed, tables, cutoff, study)
+        follow_up = list(scan_follow_up.summarise_follow_up(observed, stops, groupings, analysis_set))
         if stops is not None:
             n_stopped = int(stops.rows["stopped"].sum())
             counts = {"n_changed": _count_changed(rows, stops.rows), "n_eligible": n_stopped}
             for analysis, patients in stops.analyses.items():
                 compare(analysis, patients, counts, n_stopped > 0)
-            milestones = list(tabulate_stop_milestones(stops.analyses, groupings, study)) if n_stopped else []
+            milestones = (
+                list(scan_follow_up.tabulate_stop_milestones(stops.analyses, groupings, study))
+                if n_stopped
+                else []
+            )
     curve, medians = summarise_turnbull(rows, groupings, analysis_set, counts_progression=counts_progression)
     tipping = find_tipping_points(rows, groupings, analysis_set, study.analysis)
     intervals = derive_scan_intervals(
-        select_scans(tables["responses"], study, adequate=False), rows, analysis_set
+        scan_follow_up.select_scans(tables["responses"], study, adequate=False), rows, analysis_set
     )
     repeated = [part.assign(endpoint=name) for part in (*parts, medians, tipping)]
     scans = [[table] for table in summarise_scan_intervals(intervals, groupings, study)]

@@ -30,9 +30,7 @@ SETTINGS = ("analysis", "endpoints", "response", "assessment_interval_days", "as
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Describe and compare survival for every endpoint and grouping of the study.
 
-    `tables`: derived tables `endpoints` and `analysis_set`; `endpoint_variants`, `estimands`, `treatment_course`
-    and `responses`, which may be absent, for the estimands side by side and the sensitivity analyses; `study`:
-    section `analysis`, endpoints, planned scan interval.
+    `tables`: those of INPUTS; all but `endpoints` and `analysis_set` may be absent.
     Returns result tables named in OUTPUTS, `attrition` and `stages`.
     """
     study = fix_references(study, tables["analysis_set"])
@@ -47,16 +45,13 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         for name, table in _summarise_endpoint(rows, definition, study.analysis):
             made[name].append(None if table is None else table.assign(endpoint=definition.name))
         losses += _count_losses(rows, study.analysis)
+    status = ("partial", f"no times to event for {', '.join(absent)}") if absent else ("done",)
     if len(absent) == len(study.endpoints):
-        status = stage_frame("survival", "skipped", "no times to event")
-    elif absent:
-        status = stage_frame("survival", "partial", f"no times to event for {', '.join(absent)}")
-    else:
-        status = stage_frame("survival", "done")
+        status = ("skipped", "no times to event")
     results = {name: stack_tables(name, parts) for name, parts in made.items()}
     every = {name: tables[name] if name in tables else empty_table(name) for name in INPUTS}
     results |= summarise_estimand_tables(every, study) | summarise_sensitivity_tables(every, study)
-    return results | {"attrition": attrition_frame(losses), "stages": status}
+    return results | {"attrition": attrition_frame(losses), "stages": stage_frame("survival", *status)}
 
 
 def summarise_main(
@@ -92,12 +87,9 @@ def _count_losses(rows: EndpointRows, settings: AnalysisSettings) -> list[dict]:
     n, start = len(rows.frame), find_start(rows)
     losses = []
     if start > 0:
-        step, early = (
-            f"survival: {rows.endpoint}, curve of all patients",
-            int((rows.time_months <= start).sum()),
-        )
+        step, early = f"survival: {rows.endpoint}, curve of all patients", rows.time_months <= start
         reason = f"ended before enough patients were under observation (month {start:.4g})"
-        losses.append(attrition_row("endpoints", "patients", step, reason, n, early))
+        losses.append(attrition_row("endpoints", "patients", step, reason, n, int(early.sum())))
     for group_by in settings.group_by:
         if group_by in rows.frame.columns:
             unknown = int(compute_group(rows.frame, group_by).eq(UNKNOWN).sum())

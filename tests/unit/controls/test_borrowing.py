@@ -40,16 +40,16 @@ def test_one_piece_is_an_f_distribution(discount):
     found = fit_power_prior(counts(20, 500.0, 60, 600.0), discount)
     exact = stats.f(2 * 20, 2 * 60 * discount)
     scale = (20 / 500) / (60 / 600)
-    assert found.value == pytest.approx(scale * exact.ppf(0.5), rel=1e-3)
-    assert found.low == pytest.approx(scale * exact.ppf(0.025), rel=1e-3)
-    assert found.high == pytest.approx(scale * exact.ppf(0.975), rel=1e-3)
-    assert found.probability_benefit == pytest.approx(exact.cdf(1 / scale), abs=1e-3)
-    assert found.borrowed_events == 60 * discount
+    assert found["value"] == pytest.approx(scale * exact.ppf(0.5), rel=1e-3)
+    assert found["low"] == pytest.approx(scale * exact.ppf(0.025), rel=1e-3)
+    assert found["high"] == pytest.approx(scale * exact.ppf(0.975), rel=1e-3)
+    assert found["probability_benefit"] == pytest.approx(exact.cdf(1 / scale), abs=1e-3)
+    assert found["borrowed_events"] == 60 * discount
 
 
 def test_less_borrowing_is_a_wider_interval():
     data = counts([10, 10], [200, 300], [30, 30], [250, 350])
-    widths = [np.log(f.high / f.low) for f in (fit_power_prior(data, a0) for a0 in (0.1, 0.5, 1.0))]
+    widths = [np.log(f["high"] / f["low"]) for f in (fit_power_prior(data, a0) for a0 in (0.1, 0.5, 1.0))]
     assert widths == sorted(widths, reverse=True)
 
 
@@ -61,8 +61,8 @@ def test_conflict_is_a_hazard_of_another_shape():
 
 
 def test_no_event_is_said():
-    assert fit_power_prior(counts(0, 100, 10, 100), 1.0).status == "no_events"
-    assert fit_power_prior(counts(5, 100, 0, 100), 1.0).status == "no_events"
+    assert fit_power_prior(counts(0, 100, 10, 100), 1.0)["status"] == "no_events"
+    assert fit_power_prior(counts(5, 100, 0, 100), 1.0)["status"] == "no_events"
     assert np.isnan(compute_conflict(counts(5, 100, 5, 100)))
 
 

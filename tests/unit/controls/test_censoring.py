@@ -9,9 +9,9 @@ from scipy import stats
 
 from prrt_outcomes.controls.censoring import DELTAS, find_ends, impute_after_censoring
 from prrt_outcomes.controls.control_results import comparison_row
-from prrt_outcomes.controls.imputed import pool_rows
 from prrt_outcomes.controls.individual import PatientsComparison
 from prrt_outcomes.controls.two_samples import TwoSamples, Weighting, compare_hazards
+from prrt_outcomes.controls.weighted_comparison import pool_rows
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.endpoint_rows import EndpointRows

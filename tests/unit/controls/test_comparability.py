@@ -8,6 +8,7 @@ import pytest
 
 from prrt_outcomes.controls.comparability import (
     EndpointRules,
+    Profile,
     compare_descriptions,
     derive_endpoint_rules,
 )
@@ -23,7 +24,6 @@ from prrt_outcomes.controls.library import (
     name_tumour_types,
     name_yes,
 )
-from prrt_outcomes.controls.profiles import Profile
 from prrt_outcomes.study.controls import Description, LibraryControl
 from prrt_outcomes.study.endpoints import PRESETS, EndpointDefinition
 from prrt_outcomes.study.response import ResponseSettings

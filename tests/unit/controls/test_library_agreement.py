@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from prrt_outcomes.controls.library import check_arms_named_twice, load_library
-from prrt_outcomes.controls.library_agreement import (
+from prrt_outcomes.controls.published_arms import (
     calibrate,
     compare_arms,
     find_agreement,

@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
 from prrt_outcomes.controls.library import load_library
-from prrt_outcomes.controls.medians import (
+from prrt_outcomes.controls.published_arms import (
     compute_log_error,
     fit_random_effects,
     list_medians,
@@ -22,16 +22,16 @@ Y, SE = [2.1, 2.9, 3.3, 2.2, 3.0], [0.12, 0.2, 0.15, 0.3, 0.1]
 def test_pooling_equals_statsmodels():
     ours = fit_random_effects(Y, SE)
     theirs = combine_effects(np.array(Y), np.array(SE) ** 2, method_re="dl")
-    assert ours.tau_squared == pytest.approx(theirs.tau2)
-    assert ours.estimate == pytest.approx(theirs.mean_effect_re)
-    assert ours.std_error == pytest.approx(theirs.sd_eff_w_re)
-    assert ours.predict_low < ours.estimate - 1.96 * ours.std_error
+    assert ours["tau_squared"] == pytest.approx(theirs.tau2)
+    assert ours["estimate"] == pytest.approx(theirs.mean_effect_re)
+    assert ours["std_error"] == pytest.approx(theirs.sd_eff_w_re)
+    assert ours["predict_low"] < ours["estimate"] - 1.96 * ours["std_error"]
 
 
 def test_one_study_is_itself():
     found = fit_random_effects([3.0], [0.2])
-    assert (found.estimate, found.std_error, found.tau_squared) == (3.0, pytest.approx(0.2), 0.0)
-    assert np.isnan(found.predict_low)
+    assert (found["estimate"], found["std_error"], found["tau_squared"]) == (3.0, pytest.approx(0.2), 0.0)
+    assert np.isnan(found["predict_low"])
 
 
 def test_impossible_input_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from prrt_outcomes.controls.unmeasured import compute_confounded_ratio, draw_bias, tabulate_bias_array
+from prrt_outcomes.controls.sensitivity import compute_confounded_ratio, draw_bias, tabulate_bias_array
 from prrt_outcomes.simulate.truth import compute_hazard_ratios
 from prrt_outcomes.study.analysis import AnalysisSettings
 from prrt_outcomes.study.controls import UnmeasuredConfounder

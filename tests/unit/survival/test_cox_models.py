@@ -6,8 +6,8 @@ import pytest
 
 from prrt_outcomes.statistics.cox import compute_ratio
 from prrt_outcomes.study.analysis import AnalysisSettings
+from prrt_outcomes.survival.cox_models import impute_covariates, pool_models, pool_ratio
 from prrt_outcomes.survival.endpoint_rows import EndpointRows
-from prrt_outcomes.survival.imputed import impute_covariates, pool_models, pool_ratio
 
 SETTINGS = AnalysisSettings(multiple_imputation_sets=3)
 

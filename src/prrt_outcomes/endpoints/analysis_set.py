@@ -102,11 +102,9 @@ def compute_cycles_after(cycles: pd.DataFrame, periods: pd.DataFrame, progressio
 def derive_course(dates: PatientDates, periods: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Times that every study has, whatever endpoints it names.
 
-    Returns one row a treated patient: response_date, time_to_response_days (first CR or PR),
-    confirmed_response_date, time_to_confirmed_response_days (first of the first confirmed pair),
-    treatment_free_days (from the last cycle of the initial period to the first of the next), retreated,
-    progression_date (first after the first cycle), and <name>_days, <name>_event, <name>_reason of
-    duration_of_response, pfs_first, pfs_retreatment.
+    Returns table `treatment_course`, one row a treated patient: responses are the first CR or PR, and the first of the
+    first confirmed pair; treatment-free is the time between the initial and the next period; progression_date is the
+    first after the first cycle.
     """
     treated = dates.patients[dates.patients["first_cycle"] <= dates.cutoff]
     criterion = study.response.primary_criterion
@@ -135,9 +133,8 @@ def format_adtte(endpoints: pd.DataFrame, titles: dict[str, str], study_name: st
     """Table `adtte`: one row a patient and endpoint.
 
     `endpoints`: table `endpoints`; `titles`: endpoint to its title, in the order of the study.
-    Returns STUDYID, USUBJID, PARAMCD, PARAM, STARTDT, ADT, AVAL (days without the one that ADaM's own examples add,
-    so that it is `time_days`), AVALU, CNSR (0 event, 1 censored, 2 competing event), EVNTDESC, CNSDTDSC, SRCDOM,
-    SRCVAR, SRCSEQ. The source is empty for reported times and for a date that the cut-off or a rule gives.
+    AVAL is `time_days`, without the day that ADaM's own examples add; CNSR is 0 for an event, 1 censored, 2 for a
+    competing event. The source is empty for reported times and for a date that the cut-off or a rule gives.
     """
     codes = compute_paramcd(list(titles))
     event = endpoints["event"].astype("int64")
@@ -170,9 +167,8 @@ def format_adrs(
 ) -> pd.DataFrame:
     """Table `adrs`: one row a patient, reader, criterion and scan, and one a best response.
 
-    Returns STUDYID, USUBJID, PARAMCD (OVR; BOR unconfirmed and CBOR confirmed best response), PARAM, PARCAT1
-    (criterion), RSEVAL (reader), APERIOD (treatment period), ADT, ADY, AVALC, AVAL (1 CR to 7 NE), RSSEQ (number of
-    the row of `responses` within its patient, to which SRCSEQ of `adtte` points; empty for best responses).
+    PARAMCD is OVR of a scan, BOR of an unconfirmed and CBOR of a confirmed best response; RSSEQ the number of the row
+    of `responses` within its patient, to which SRCSEQ of `adtte` points.
     """
     scans = _stack_adrs(responses, "assessment_date", "overall_response").assign(
         PARAMCD="OVR",

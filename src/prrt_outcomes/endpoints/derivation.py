@@ -321,9 +321,8 @@ def combine_reported(derived: pd.DataFrame, reported: pd.DataFrame) -> tuple[pd.
     """Derived rows first; reported ones for patients whose time cannot be derived.
 
     `derived`: from `derive_endpoint`, one row a patient.
-    Returns `rows`: one row a patient of `derived`; `differences`: one row a patient who has both and differs by
-    more than half a day or in the event: patient_id, endpoint, time_days, event, reason, reported_time_days,
-    reported_event, difference_days.
+    Returns `rows`: one row a patient of `derived`; table `reported_differences`: one row a patient who has both and
+    differs by more than half a day or in the event.
     """
     fill = derived["patient_id"].isin(reported["patient_id"]) & (derived["exclusion"] != "")
     kept = derived[~fill]

@@ -226,8 +226,8 @@ def _derive_new_therapies(
         kind="prrt", start_date_basis="cycles.cycle_date", start_date_partial=False
     )
     both = [part[list(THERAPY_TYPES)].astype(THERAPY_TYPES) for part in (rows, new_periods)]
-    order = ["patient_id", "start_date", "kind"]
-    return pd.concat(both, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+    keys = ["patient_id", "start_date", "kind"]  # type: ignore[assignment]
+    return pd.concat(both, ignore_index=True).sort_values(keys, kind="stable", ignore_index=True)  # type: ignore[call-overload]
 
 
 def _derive_adverse_events(

@@ -332,11 +332,7 @@ def _list_problems(
     """One problem a row of `follow_up`."""
     found = []
     for patient, value in rows[column].items():
-        place = (
-            "follow_up",
-            dates.lines["follow_up"].get(str(patient)),
-            column,
-            f"{patient}: {value.date()}",
-        )
-        found.append(tell("lies_before", *place, words=words, day=start[str(patient)].date()))
+        line, shown = dates.lines["follow_up"].get(str(patient)), f"{patient}: {value.date()}"
+        day = start[str(patient)].date()
+        found.append(tell("lies_before", "follow_up", line, column, shown, words=words, day=day))
     return found

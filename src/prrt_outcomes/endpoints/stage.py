@@ -4,20 +4,7 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import GROUP_BY, summarise_baseline
-from prrt_outcomes.endpoints.analysis_set import (
-    compute_cycles_after,
-    derive_analysis_set,
-    derive_course,
-    format_adrs,
-    format_adtte,
-    select_baseline_pet,
-)
-from prrt_outcomes.endpoints.derivation import (
-    Derived,
-    derive_study_dates,
-    derive_study_endpoints,
-    stack_frames,
-)
+from prrt_outcomes.endpoints import analysis_set, derivation
 from prrt_outcomes.endpoints.estimands import derive_changes, summarise_estimands
 from prrt_outcomes.endpoints.sources import EXCLUSION_REASONS, check_columns
 from prrt_outcomes.study.model import Study
@@ -41,23 +28,22 @@ SETTINGS = (
 def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True) -> dict[str, pd.DataFrame]:
     """Derive every endpoint of the study, its variants where they are wanted, and the analysis set.
 
-    `study`: endpoints, data cut-off, partial dates, scan interval, therapies, response settings.
     Returns the tables of `OUTPUTS`, `attrition` and `stages`.
     Raises InputError with every date that lies before its origin, or every column that an endpoint names and the
     tables lack.
     """
     check_columns(tables, study.endpoints)
-    dates = derive_study_dates(tables, study, variants=variants)
-    derived = derive_study_endpoints(tables, study, dates, variants=variants)
-    rows = stack_frames([derived.endpoints.assign(variant=""), derived.variants])
+    dates = derivation.derive_study_dates(tables, study, variants=variants)
+    derived = derivation.derive_study_endpoints(tables, study, dates, variants=variants)
+    rows = derivation.stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
-    course = derive_course(known, tables["treatment_periods"], study)
+    course = analysis_set.derive_course(known, tables["treatment_periods"], study)
     progression = course.set_index("patient_id")["progression_date"]
-    after = compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
+    after = analysis_set.compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
     periods, best = tables["treatment_periods"], tables["best_responses"]
-    analysis = derive_analysis_set(tables["patients"], periods, best, study.response, after)
+    analysis = analysis_set.derive_analysis_set(tables["patients"], periods, best, study.response, after)
     first, days = find_first_cycles(periods), study.response.baseline_days
-    pet, unused = select_baseline_pet(tables["pet"], first, days)
+    pet, unused = analysis_set.select_baseline_pet(tables["pet"], first, days)
     analysis = analysis.join(pet, on="patient_id")
     asked = study.analysis
     made = {
@@ -72,15 +58,19 @@ def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True)
         "treatment_course": course,
         "analysis_set": analysis,
         **summarise_baseline(analysis, next(iter(asked.group_by), GROUP_BY), asked.covariates),
-        "adtte": format_adtte(derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study),
-        "adrs": format_adrs(tables["responses"], best, known.patients["first_cycle"], study.study),
+        "adtte": analysis_set.format_adtte(
+            derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study
+        ),
+        "adrs": analysis_set.format_adrs(
+            tables["responses"], best, known.patients["first_cycle"], study.study
+        ),
     }
     result = {name: conform_table(name, made[name]) for name in OUTPUTS}
     losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study), *unused]
     return result | {"attrition": attrition_frame(losses), "stages": _state(derived, study)}
 
 
-def _count_losses(derived: Derived, study: Study, n_patients: int) -> list[dict]:
+def _count_losses(derived: derivation.Derived, study: Study, n_patients: int) -> list[dict]:
     """Patients without a time for an endpoint, by reason."""
     counted = []
     for definition in study.endpoints:
@@ -105,7 +95,7 @@ def _count_unused(tables: dict[str, pd.DataFrame], study: Study) -> list[dict]:
     return [row] if lost else []
 
 
-def _state(derived: Derived, study: Study) -> pd.DataFrame:
+def _state(derived: derivation.Derived, study: Study) -> pd.DataFrame:
     """Done, or partial where an endpoint has no patient."""
     have = set(derived.endpoints["endpoint"])
     without = [definition.name for definition in study.endpoints if definition.name not in have]

@@ -15,19 +15,13 @@ INPUTS = (
 )  # fmt: skip
 OUTPUTS = ("questionnaire_compliance", "questionnaire_change", "deterioration")
 SETTINGS = (
-    "questionnaires",
-    "analysis",
-    "data_cutoff",
-    "partial_dates",
-    "endpoints",
-    "new_anticancer_therapy",
-)
+    "questionnaires", "analysis", "data_cutoff", "partial_dates", "endpoints", "new_anticancer_therapy",
+)  # fmt: skip
 
 
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Describe the questionnaires of treated patients from their first cycle on.
 
-    `tables`: those of `INPUTS`; `study`: section `questionnaires`, milestones and intervals of `analysis`.
     Returns the tables of `OUTPUTS`, `attrition` and `stages`.
     """
     if tables["questionnaires"].empty:
@@ -40,9 +34,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     settings, analysis = study.questionnaires, study.analysis
     level, known = analysis.confidence.level, tables["analysis_set"].drop_duplicates("patient_id")
     known = known.set_index("patient_id").reindex(patients.index)
-    names = [
-        name for name in dict.fromkeys([WHOLE, *analysis.group_by, "radionuclide"]) if name in (WHOLE, *known)
-    ]
+    asked = dict.fromkeys([WHOLE, *analysis.group_by, "radionuclide"])
+    names = [name for name in asked if name in (WHOLE, *known)]
     groups = pd.DataFrame({name: compute_group(known, name) for name in names})
     found = scores.derive_scores(tables["questionnaires"], patients, settings)
     shown = scores.choose_scales(found.rows["scale"], settings)
@@ -53,24 +46,14 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     }
     for labels, rows in scores.derive_deterioration(found, patients, settings):
         is_drawn = labels["scale"] in shown and labels["definition"] == "definitive"
-        own = groups.loc[rows.frame["patient_id"]]
-        made["deterioration"] += [
-            scores.tabulate_deterioration(
-                labels | {"group_by": name, "group": label},
-                part,
-                analysis,
-                settings.visits_months if is_drawn else None,
-            )
-            for name in names
-            if is_drawn or name in (WHOLE, "radionuclide")
-            for label, part in rows.split(own[name])
-        ]
+        own, further = groups.loc[rows.frame["patient_id"]], settings.visits_months if is_drawn else None
+        for name in names if is_drawn else [name for name in names if name in (WHOLE, "radionuclide")]:
+            for label, part in rows.split(own[name]):
+                whose = labels | {"group_by": name, "group": label}
+                made["deterioration"].append(scores.tabulate_deterioration(whose, part, analysis, further))
     reason = "no score is of a treated patient and a scale whose direction is known"
-    unseen = (
-        [name for name in settings.scales if name not in shown]
-        if "scales" in settings.model_fields_set
-        else []
-    )
+    named = settings.scales if "scales" in settings.model_fields_set else ()
+    unseen = [name for name in named if name not in shown]
     status = ("partial", f"no score of {', '.join(unseen)}") if unseen else ("done",)
     stage = stage_frame("quality_of_life", *(status if len(found.rows) else ("skipped", reason)))
     results = {name: stack_tables(name, parts) for name, parts in made.items()}

@@ -4,12 +4,8 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.cohort.grouping import choose_reference, derive_covariates
+from prrt_outcomes.radionuclides import lesion_change
 from prrt_outcomes.radionuclides.absorbed_fraction import summarise_absorbed_fraction
-from prrt_outcomes.radionuclides.lesion_change import (
-    compare_lesion_change,
-    derive_lesion_changes,
-    summarise_lesion_change,
-)
 from prrt_outcomes.response.rates import derive_baseline_columns
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
@@ -28,9 +24,9 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         return derive_skipped_tables("radionuclides", OUTPUTS, "no cycles: no radionuclide is known")
     made = {name: empty_table(name) for name in OUTPUTS}
     made["absorbed_fraction"] = summarise_absorbed_fraction()
-    lesions, losses = derive_lesion_changes(tables, study)
+    lesions, losses = lesion_change.derive_lesion_changes(tables, study)
     alone = lesions[~lesions["several"]]
-    made["lesion_change"] = summarise_lesion_change(alone, study.analysis.confidence.level)
+    made["lesion_change"] = lesion_change.summarise_lesion_change(alone, study.analysis.confidence.level)
     periods = tables["treatment_periods"]
     first = periods.loc[periods["period"].eq(1), "radionuclide"].astype(str)
     nuclide = first[first.isin(alone["radionuclide"])].astype("category")
@@ -40,7 +36,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         names = tuple(name for name in study.analysis.covariates if name != "radionuclide")
         known = derive_baseline_columns(lesions.assign(period=1), tables["patients"], periods, names)
         covariates = derive_covariates(known, names).dropna(axis="columns", how="all")
-        found = compare_lesion_change(lesions, covariates, reference, study.analysis)
+        found = lesion_change.compare_lesion_change(lesions, covariates, reference, study.analysis)
         made["lesion_change_test"], made["lesion_change_curve"] = found
         counts = len(alone), int(covariates.loc[alone.index].isna().any(axis=1).sum())
         step = "radionuclides: adjusted models"

@@ -1,10 +1,14 @@
-"""Best overall response of every course, unconfirmed and confirmed, with the scan that showed it."""
+"""Best overall response of every course, unconfirmed and confirmed, with the scan that showed it; or as reported."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from prrt_outcomes.response import codes
+from prrt_outcomes.response.scans import DEFAULT_READER
 from prrt_outcomes.study.response import ResponseSettings
+from prrt_outcomes.tables.frames import conform_table
 
 REASONS: dict[str, str] = codes.WORDS["best"]
 NOT_EVALUABLE, NOT_ASSESSED, AFTER_NEW_THERAPY = range(len(REASONS) - 3, len(REASONS))
@@ -108,3 +112,29 @@ def derive_best_responses(
         why=pd.Categorical.from_codes(known.tolist(), dtype=pd.CategoricalDtype(list(REASONS))),
         complete_then_partial=best.index.isin(course[find_less_after_complete(scans)]),
     )
+
+
+def derive_reported_best(tables: Mapping[str, pd.DataFrame], settings: ResponseSettings) -> pd.DataFrame:
+    """Table `best_responses` of the initial period, as the registry reports it under the primary criterion.
+
+    Rates, and no comparison over time: there is no date, so that nothing which needs one (landmarks, time-dependent
+    models, duration of response) uses these rows. A treated patient without a reported response is not evaluable.
+    """
+    periods = tables["treatment_periods"]
+    rows = periods.loc[periods["period"] == 1, ["patient_id", "period"]].reset_index(drop=True)
+    known = tables["patients"].drop_duplicates("patient_id").set_index("patient_id")["reported_best_response"]
+    response = rows["patient_id"].map(known.astype(object))
+    groups = {str(code): name for name, codes in settings.groups.items() for code in codes}
+    best = response.fillna("NE")
+    words = response.notna().map({True: "as reported, without a date", False: "none reported"})
+    table = rows.assign(
+        criterion=settings.primary_criterion,
+        reader=DEFAULT_READER,
+        confirmed=settings.primary_rate == "confirmed",
+        best_response=best,
+        response_group=best.map(groups),
+        basis="reported",
+        reason=best + ": " + words,
+        primary_reader=True,
+    )
+    return conform_table("best_responses", table)

@@ -158,27 +158,20 @@ def derive_responses_table(run: CriterionRun) -> pd.DataFrame:
     scans = run.scans
     total, base, comparable = scans["total"], scans["baseline_sum"], scans["complete"]
     nadir = scans["nadir_sum"].where(base > 0)
-    table = pd.DataFrame(
-        {
-            "course": scans["course"],
-            "assessment_date": scans["date"],
-            "target_sum": total.where(comparable & base.notna()),
-            "baseline_sum": base,
-            "nadir_sum": nadir,
-            "change_from_baseline": (total / base - 1).where(comparable),
-            "change_from_nadir": (total / nadir.where(nadir > 0) - 1).where(comparable),
-            "target_response": convert_to_category(scans["target_response"], RESPONSES),
-            "non_target_response": convert_to_category(scans["non_target"], NON_TARGETS),
-            "new_lesion": scans["new_lesion"] == NEW_COUNTED,
-            "overall_response": convert_to_category(scans["overall_response"], RESPONSES),
-            "reason": scans["reason"],
-            "basis": convert_to_category(scans["reported"].astype("int8"), BASES),
-            "counted": scans["counted"],
-            "new_lesion_by_modality": scans["new_lesion"] == NEW_BY_MODALITY,
-            "confirmation_date": scans["confirmation_date"],
-        }
-    ).reset_index(drop=True)
-    return run.complete_table(table)
+    table = scans[["course", "baseline_sum", "reason", "counted", "confirmation_date"]].assign(
+        assessment_date=scans["date"],
+        target_sum=total.where(comparable & base.notna()),
+        nadir_sum=nadir,
+        change_from_baseline=(total / base - 1).where(comparable),
+        change_from_nadir=(total / nadir.where(nadir > 0) - 1).where(comparable),
+        target_response=convert_to_category(scans["target_response"], RESPONSES),
+        non_target_response=convert_to_category(scans["non_target"], NON_TARGETS),
+        overall_response=convert_to_category(scans["overall_response"], RESPONSES),
+        new_lesion=scans["new_lesion"] == NEW_COUNTED,
+        new_lesion_by_modality=scans["new_lesion"] == NEW_BY_MODALITY,
+        basis=convert_to_category(scans["reported"].astype("int8"), BASES),
+    )
+    return run.complete_table(table.reset_index(drop=True))
 
 
 def derive_best_table(run: CriterionRun, *, confirmed: bool) -> pd.DataFrame:

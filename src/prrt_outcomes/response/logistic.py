@@ -68,11 +68,10 @@ def fit_response_model(
     n, events = len(y), int(y.sum())
     names = {"n": "n_level", "events": "events_level", "n_model": "n", "events_model": "events"}
     asked = list_levels(covariates, references, event).rename(columns=names).assign(suffix="")
-    if min(events, n - events) == 0:
-        return _fill(asked, None, level, "too_few" if n == 0 or events == n else "no_events")
     comparable, used = select_comparable(covariates, references)
-    if not len(comparable.columns):
-        return _fill(asked, None, level, "not_estimable")
+    if min(events, n - events) == 0 or not len(comparable.columns):
+        status = "not_estimable" if 0 < events < n else "too_few" if n == 0 or events == n else "no_events"
+        return _fill(asked, None, level, status)
     design = derive_design_matrix(comparable, references=used)
     head = pd.DataFrame([vars(column) for column in design.columns])[["term", "level"]]
     full = np.column_stack([np.ones(n), design.matrix])
@@ -84,10 +83,8 @@ def fit_response_model(
         status, plain = "separation", None
     else:
         fit = Logit(y, full).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
-        status, plain = (
-            ("few_events" if few else "ok"),
-            (fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None),
-        )
+        status = "few_events" if few else "ok"
+        plain = (fit.params[1:], fit.bse[1:], fit.pvalues[1:], None, None)
     table = add_absent_levels(_fill(head, plain, level, status), asked)
     if status == "ok":
         return table

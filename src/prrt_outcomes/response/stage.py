@@ -6,6 +6,8 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, stage_frame
 from prrt_outcomes.cohort.grouping import compute_group, derive_covariates, fix_references
+from prrt_outcomes.response import rates
+from prrt_outcomes.response.best import derive_reported_best
 from prrt_outcomes.response.criteria import resolve_criteria
 from prrt_outcomes.response.criterion_run import (
     CriterionRun,
@@ -16,18 +18,6 @@ from prrt_outcomes.response.criterion_run import (
 from prrt_outcomes.response.depth import derive_depth_table, summarise_waterfall
 from prrt_outcomes.response.logistic import summarise_response_models
 from prrt_outcomes.response.problems import count_losses, list_warnings, summarise_warnings
-from prrt_outcomes.response.rates import (
-    derive_baseline_columns,
-    filter_disagreements,
-    pair_criteria,
-    pair_readers,
-    pair_reported,
-    summarise_concordance,
-    summarise_marker_changes,
-    summarise_rate_differences,
-    summarise_response_rates,
-)
-from prrt_outcomes.response.reported_best import derive_reported_best
 from prrt_outcomes.response.scans import DEFAULT_READER, find_first_reader, find_primary_reader
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.tables.frames import conform_table, derive_skipped_tables, empty_table
@@ -56,11 +46,8 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
         if tables["patients"]["reported_best_response"].isna().all():
             reason = f"nothing to read a response from: {' and '.join(sorted(needed))} are empty"
             return derive_skipped_tables("response", OUTPUTS, reason)
-        best = derive_reported_best(tables, study.response)
-        out, runs = (
-            {name: empty_table(name) for name in OUTPUTS} | {"best_responses": best},
-            list[CriterionRun](),
-        )
+        runs, out = list[CriterionRun](), {name: empty_table(name) for name in OUTPUTS}
+        out["best_responses"] = derive_reported_best(tables, study.response)
         reason = (
             "best responses as reported, one a patient and without a date: who responds when is not known"
         )
@@ -108,23 +95,23 @@ def _summarise(
     followed, best = best[of_marker & ~best["confirmed"]], best[~of_marker].reset_index(drop=True)
     names = tuple(dict.fromkeys((*analysis.group_by, *analysis.covariates)))
     sources = (tables["patients"], tables["treatment_periods"], names)
-    everybody = derive_baseline_columns(tables["patients"].assign(period=1), *sources)
+    everybody = rates.derive_baseline_columns(tables["patients"].assign(period=1), *sources)
     references = fix_references(study, everybody).analysis.reference
-    known = derive_baseline_columns(best, *sources)
+    known = rates.derive_baseline_columns(best, *sources)
     best = best.assign(**{name: compute_group(known, name) for name in analysis.group_by})
     covariates = derive_covariates(known, analysis.covariates)
-    rates = summarise_response_rates(best, analysis.group_by, level=level)
-    pairs = pair_criteria(best[best["confirmed"] == (settings.primary_rate == "confirmed")])
+    shares = rates.summarise_response_rates(best, analysis.group_by, level=level)
+    pairs = rates.pair_criteria(best[best["confirmed"] == (settings.primary_rate == "confirmed")])
     by_size = [run for run in runs if not run.is_marker]
-    pairs += [pair_reported(run, find_first_reader(run.registry.readers, settings)) for run in by_size]
-    pairs += [pair for run in by_size[:1] for pair in pair_readers(run)]
+    pairs += [rates.pair_reported(run, find_first_reader(run.registry.readers, settings)) for run in by_size]
+    pairs += [pair for run in by_size[:1] for pair in rates.pair_readers(run)]
     return {
-        "response_rates": rates,
-        "response_differences": summarise_rate_differences(rates, references, level=level),
+        "response_rates": shares,
+        "response_differences": rates.summarise_rate_differences(shares, references, level=level),
         "response_model": summarise_response_models(best, covariates, references, level=level),
-        "response_concordance": summarise_concordance(pairs, level=level),
-        "response_disagreements": filter_disagreements(pairs),
-        "marker_changes": summarise_marker_changes(followed, level),
+        "response_concordance": rates.summarise_concordance(pairs, level=level),
+        "response_disagreements": rates.filter_disagreements(pairs),
+        "marker_changes": rates.summarise_marker_changes(followed, level),
         "waterfall": summarise_waterfall(chosen, best[~best["confirmed"]], analysis.group_by),
     }
 

@@ -189,9 +189,8 @@ def summarise_safety_rates(
 
     `patients`: one row a patient: patient_id and the groupings, labels as text; `group_by`: columns of `patients`;
     ``all`` is always there.
-    Returns columns analyte (also the groups of `ORGAN_GROUPS`), phase, group_by, group, grade_at_least, n, total,
-    proportion, proportion_low, proportion_high, status, and the same of treatment-emergent grades, emergent_n to
-    emergent_status, whose total are the patients with a graded baseline; first treatment period.
+    Returns result table `safety_rates` of the first treatment period; analytes are also the groups of `ORGAN_GROUPS`,
+    the total of treatment-emergent grades are the patients with a graded baseline.
     """
     scores = ["worst_grade", "emergent_grade"]
     first = worst.loc[worst["period"].eq(1), ["patient_id", "analyte", "phase", *scores]]

@@ -4,19 +4,8 @@ import pandas as pd
 
 from prrt_outcomes.attrition import attrition_frame, attrition_row, stage_frame
 from prrt_outcomes.endpoints.patient_dates import PatientDates, derive_observation
-from prrt_outcomes.safety import course
+from prrt_outcomes.safety import course, grading
 from prrt_outcomes.safety.adverse_events import lay_out_exposure, place_events, summarise_adverse_events
-from prrt_outcomes.safety.grading import (
-    GRADED_ANALYTES,
-    STEP,
-    VALUE,
-    derive_egfr_samples,
-    derive_phases,
-    derive_si_values,
-    summarise_safety_grades,
-    summarise_safety_rates,
-    summarise_worst_grades,
-)
 from prrt_outcomes.safety.kidney import follow_kidneys
 from prrt_outcomes.study.model import Study
 from prrt_outcomes.survival.myeloid import derive_neoplasm_rows, summarise_myeloid_neoplasms
@@ -39,9 +28,6 @@ SETTINGS = (
 def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
     """Grade the laboratory values of all treated patients, follow their kidneys, and count their adverse events.
 
-    `tables`: patients, cycles, assessments, labs, adverse_events, follow_up, treatment_periods, analysis_set
-    (groupings); `study`: settings `safety`, `analysis.group_by`, `analysis.confidence.level`, `data_cutoff`,
-    `partial_dates`.
     Returns the tables of `OUTPUTS`, attrition, stages.
     """
     kinds = {"labs": "laboratory values", "adverse_events": "adverse events"}
@@ -60,10 +46,10 @@ def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame
     if "labs" not in absent:
         periods = tables["treatment_periods"]
         graded, losses = derive_lab_grades(tables["labs"], tables["patients"], periods, study)
-        worst = summarise_worst_grades(graded)
+        worst = grading.summarise_worst_grades(graded)
         made |= {
             "lab_grades": graded,
-            "safety_grades": summarise_safety_grades(worst),
+            "safety_grades": grading.summarise_safety_grades(worst),
             "safety_rates": rate_grades(graded, worst, groups[["patient_id", *known]], study),
             "lab_shifts": course.summarise_lab_shifts(worst),
             "lab_course": course.summarise_lab_course(graded),
@@ -89,9 +75,11 @@ def rate_grades(
     graded: pd.DataFrame, worst: pd.DataFrame, groups: pd.DataFrame, study: Study
 ) -> pd.DataFrame:
     """Table `safety_rates` of graded values and their worst grades; `groups`: patient_id and groupings."""
-    rules = summarise_worst_grades(course.derive_creatinine_rules(graded))
+    rules = grading.summarise_worst_grades(course.derive_creatinine_rules(graded))
     rated = pd.concat([worst, rules]) if len(rules) else worst
-    return summarise_safety_rates(rated, groups, list(groups.columns[1:]), study.analysis.confidence.level)
+    return grading.summarise_safety_rates(
+        rated, groups, list(groups.columns[1:]), study.analysis.confidence.level
+    )
 
 
 def count_events(
@@ -119,16 +107,18 @@ def derive_lab_grades(
     losses = []
     if study.data_cutoff is not None:
         late, reason = ~labs["sample_date"].le(pd.Timestamp(study.data_cutoff)), "after the data cut-off"
-        losses.append(attrition_row("labs", "rows", STEP, reason, len(labs), int(late.sum())))
+        losses.append(attrition_row("labs", "rows", grading.STEP, reason, len(labs), int(late.sum())))
         labs = labs.loc[~late]
     treated, reason = labs["patient_id"].isin(periods["patient_id"]), "patient without a cycle"
-    losses.append(attrition_row("labs", "rows", STEP, reason, len(labs), int((~treated).sum())))
-    samples, unit_losses = derive_si_values(labs.loc[treated])
+    losses.append(attrition_row("labs", "rows", grading.STEP, reason, len(labs), int((~treated).sum())))
+    samples, unit_losses = grading.derive_si_values(labs.loc[treated])
     first_cycles = find_first_cycles(periods)
-    samples, rate_losses = derive_egfr_samples(samples, patients, first_cycles, study.safety.egfr_equation)
-    phased = derive_phases(samples, periods, study)
+    samples, rate_losses = grading.derive_egfr_samples(
+        samples, patients, first_cycles, study.safety.egfr_equation
+    )
+    phased = grading.derive_phases(samples, periods, study)
     phased = course.derive_grades(phased)
-    has_term = phased["analyte"].isin(GRADED_ANALYTES) & ~phased.duplicated(VALUE)
+    has_term = phased["analyte"].isin(grading.GRADED_ANALYTES) & ~phased.duplicated(grading.VALUE)
     ungraded = int((has_term & phased["grade_at_most"].isna()).sum())
     reason = "no grade: the laboratory gave no limit"
     n = int(has_term.sum())

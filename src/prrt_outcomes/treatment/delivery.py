@@ -21,10 +21,9 @@ def summarise_delivery(
     groups : one row a treated patient: patient_id and the columns of `group_by`
     group_by : groupings; those that are no column of `groups` are left out
     confidence_level : of the exact intervals
-    Returns one row an item and group: item, group_by, group, n, total, value, low, high, status. Of a
-    share: n of total, value n / total with its exact (Clopper-Pearson) interval, which takes cycles as independent.
-    Of a quantity (`..._gbq`, `..._weeks`, `cycles_per_patient`): n known of total, value the median, low and high the
-    quartiles. `unknown` windows are left out of the total and are an item of their own.
+    Returns result table `treatment_delivery`. Of a share: n of total, value n / total with its exact (Clopper-Pearson)
+    interval, which takes cycles as independent. Of a quantity (`..._gbq`, `..._weeks`, `cycles_per_patient`): n known
+    of total, value the median, low and high the quartiles. `unknown` windows are an item of their own.
     """
     items = list(observations["item"].unique())
     tables = []

@@ -85,12 +85,8 @@ def judge_cycles(
         item=ALL_CONDITIONS, eligibility=np.select([broken, unknown], ["not met", "unknown"], "met")
     )
     table = pd.concat([table, whole]).sort_index(kind="stable").reset_index(drop=True)
-    kinds: dict = {
-        "item": "string",
-        "unit": "string",
-        "eligibility": pd.CategoricalDtype(STATES, ordered=True),
-    }
-    return table.astype(kinds)
+    kinds: dict = dict.fromkeys(("item", "unit"), "string")
+    return table.astype(kinds | {"eligibility": pd.CategoricalDtype(STATES, ordered=True)})
 
 
 def _find_values(

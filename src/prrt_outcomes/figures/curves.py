@@ -114,6 +114,7 @@ def plot_curves(curves: Curves, style: FigureStyle):
         strip_text_y=p9.element_blank(),
         panel_spacing_y=0.015,
         legend_key_width=style.small * 2,
+        legend_key_spacing_y=style.small * 0.5,
         axis_text_y=p9.element_text(margin={"r": style.small * 0.4, "units": "pt"}),
         legend_title=None if curves.legend_title else p9.element_blank(),
     )

@@ -45,10 +45,10 @@ function drawCurves(figure) {
   const paths = data.groups.map(([name, steps], place) => {
     let line = "M" + x(0) + " " + y(1);
     for (const step of steps) line += "H" + x(step[0]).toFixed(1) + "V" + y(step[1]).toFixed(1);
-    const path = make("svg:path", { class: "curve c" + (place % 6), d: line }, svg);
-    const button = make("button", { type: "button", class: "c" + (place % 6), "aria-pressed": "true" }, buttons);
+    const path = make("svg:path", { class: "curve c" + (place % 9), d: line }, svg);
+    const button = make("button", { type: "button", class: "c" + (place % 9), "aria-pressed": "true" }, buttons);
     const key = make("svg:svg", { viewBox: "0 0 26 8", "aria-hidden": "true" }, button);
-    make("svg:path", { class: "curve c" + (place % 6), d: "M0 4H26" }, key);
+    make("svg:path", { class: "curve c" + (place % 9), d: "M0 4H26" }, key);
     button.append(name);
     button.onclick = () => {
       shown[place] = !shown[place];
@@ -76,7 +76,7 @@ function drawCurves(figure) {
       const next = steps.find((s) => s[0] >= month);
       const row = make("tr", {}, body);
       make("th", { scope: "row" }, row, name);
-      const limits = before[2] === null ? "" : " (" + percent(before[2]) + "\u2013" + percent(before[3]) + ")";
+      const limits = before[2] === null ? "" : " (" + percent(before[2]).replace("%", "") + "\u2013" + percent(before[3]) + ")";
       make("td", {}, row, next ? percent(before[1]) + limits : "beyond the last patient");
       make("td", { class: "n" }, row, (next ? next[4] : 0) + " (" + (before[5] || 0) + ")");
     });

@@ -14,20 +14,12 @@ EXTRA_TYPES = {"category": "string"}
 def format_data_package(
     name: str, title: str, headers: Mapping[str, Sequence[str]], extra_columns: Mapping[str, str]
 ) -> str:
-    """Text of `datapackage.json`; arguments as those of `build_data_package`."""
-    package = build_data_package(name, title, headers, extra_columns)
-    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
-
-
-def build_data_package(
-    name: str, title: str, headers: Mapping[str, Sequence[str]], extra_columns: Mapping[str, str]
-) -> dict[str, Any]:
     """Describe the csv files of a study by the schemas of its tables.
 
     headers : for each table that the study has the columns of its file `data/<table>.csv`, in order
     extra_columns : columns of patients beyond the schema, and their types
-    Returns the descriptor `datapackage.json`. A schema has the columns of its file only, in the key too; a reference to
-    a table that the study does not have is left out.
+    Returns the text of `datapackage.json`. A schema has the columns of its file only, in the key too; a reference to a
+    table that the study does not have is left out.
     """
     resources = [
         {
@@ -42,7 +34,8 @@ def build_data_package(
         }
         for table, columns in headers.items()
     ]
-    return {"profile": "data-package", "name": name, "title": title, "resources": resources}
+    package = {"profile": "data-package", "name": name, "title": title, "resources": resources}
+    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
 
 
 def _describe_columns(

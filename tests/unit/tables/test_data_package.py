@@ -3,6 +3,7 @@
 Run this file to write it anew after a change of a schema.
 """
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from frictionless import Package, validate
 
 from prrt_outcomes.study.load import load_study
-from prrt_outcomes.tables.data_package import PACKAGE_FILE, build_data_package, format_data_package
+from prrt_outcomes.tables.data_package import PACKAGE_FILE, format_data_package
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "studies" / "example"
 
@@ -64,12 +65,12 @@ def test_a_fault_of_a_file_is_found(tmp_path, table, old, new, kind):
 
 def test_the_schema_of_a_file_has_its_columns_and_the_tables_of_the_study():
     headers = {"cycles": ["cycle_date", "patient_id"], "patients": ["patient_id", "arm"]}
-    cycles, patients = build_data_package("s", "S", headers, {"arm": "category"})["resources"]
+    cycles, patients = json.loads(format_data_package("s", "S", headers, {"arm": "category"}))["resources"]
     assert [field["name"] for field in cycles["schema"]["fields"]] == ["cycle_date", "patient_id"]
     assert cycles["schema"]["primaryKey"] == ["patient_id", "cycle_date"]
     assert cycles["schema"]["foreignKeys"][0]["reference"]["resource"] == "patients"
     assert patients["schema"]["fields"][1] == {"name": "arm", "type": "string", "title": "arm"}
-    alone = build_data_package("s", "S", {"cycles": ["patient_id"]}, {})["resources"][0]
+    alone = json.loads(format_data_package("s", "S", {"cycles": ["patient_id"]}, {}))["resources"][0]
     assert alone["schema"]["foreignKeys"] == []
 
 

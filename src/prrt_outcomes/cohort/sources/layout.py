@@ -37,9 +37,19 @@ def check_names(table: str, source: FileSource, n_columns: int) -> None:
         raise RefusedError(tell_setting("number_of_names", place, len(source.names), n=n_columns))
 
 
-def tell_no_rows(table: str, lines: Sequence[int]) -> list[Problem]:
-    """An error for each line of ``skip_rows`` at which no row begins."""
-    return [tell_setting("no_row_at_line", f"tables.{table}.skip_rows", line) for line in lines]
+def choose_lines(
+    table: str, source: FileSource, lines: set[int]
+) -> tuple[set[int], dict[str, int], list[Problem]]:
+    """Of the lines at which rows begin those that are read.
+
+    Returns them, the number that each of ``skip_rows`` and ``last_row`` leaves out, and an error for each line of
+    ``skip_rows`` at which no row begins.
+    """
+    below = {line for line in lines if source.last_row is not None and line > source.last_row}
+    skipped = (lines - below).intersection(source.skip_rows)
+    place, odd = f"tables.{table}.skip_rows", sorted(set(source.skip_rows) - lines)
+    told = [tell_setting("no_row_at_line", place, line) for line in odd]
+    return lines - below - skipped, {"skip_rows": len(skipped), "last_row": len(below)}, told
 
 
 def join_names(

@@ -16,8 +16,8 @@ from prrt_outcomes.cohort.sources.layout import (
     check_header_lines,
     check_lines_below,
     check_names,
+    choose_lines,
     join_names,
-    tell_no_rows,
 )
 from prrt_outcomes.errors import tell, tell_setting
 from prrt_outcomes.study.base import FileSource
@@ -200,10 +200,9 @@ def _gather_records(
         problems.append(tell("all_rows_ragged", table, first, "", f"{len(header)} fields", n=len(ragged)))
     else:
         problems += [tell("ragged_row", table, line, "", found, n=len(header)) for line, found in ragged]
-    below = {n for n, line in enumerate(lines[last:], start=n_before + last + 1) if _is_row(line, source)}
-    skipped = {n for n in passed & set(source.skip_rows) if _is_row(lines[n - n_before - 1], source)}
-    told = tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below))
-    lost = {"skip_rows": len(skipped), "last_row": len(below)}
+    others = {*passed, *range(n_before + last + 1, n_before + len(lines) + 1)}
+    left = {line for line in others if _is_row(lines[line - n_before - 1], source)}
+    _, lost, told = choose_lines(table, source, left.union(line for line, _ in rows))
     columns = zip(*(cells for _, cells in whole), strict=True) if whole else ([] for _ in header)
     texts = [pa.array(column, pa.string()) for column in columns]
     places = np.array([line for line, _ in whole], dtype=np.int64)

@@ -136,18 +136,11 @@ def _gather(
     header = header[:width]
     layout.check_names(table, source, width)
     header = list(source.names) or header
-    last = source.last_row or rows[-1][0]
-    lines = {line for line, _ in rows if line > header_line}
-    below = {line for line in lines if line > last}
-    skipped = (lines - below) & set(source.skip_rows)
-    lines -= below | skipped
+    lines, lost, told = layout.choose_lines(table, source, {line for line, _ in rows if line > header_line})
     chosen = [(line, cells) for line, cells in rows if line in lines]
     if not source.header_lines:
         _check_title(chosen, table, header_line, header)
-    problems = [
-        *layout.tell_no_rows(table, sorted(set(source.skip_rows) - skipped - below)),
-        *raw_table.check_header(table, header, header_line),
-    ]
+    problems = [*told, *raw_table.check_header(table, header, header_line)]
     body = []
     for line, cells in chosen:
         beyond = [get_column_letter(i) for i, cell in enumerate(cells[width:], start=width + 1) if cell]
@@ -158,7 +151,6 @@ def _gather(
             body.append((line, cells[:width] + [""] * (width - len(cells))))
     columns = [pa.array([row[i] for _, row in body], pa.string()) for i in range(width)]
     places = np.array([line for line, _ in body], dtype=np.int64)
-    lost = {"skip_rows": len(skipped), "last_row": len(below)}
     return raw_table.SourceResult(raw_table.gather_raw_table(header, columns, places, lost), tuple(problems))
 
 

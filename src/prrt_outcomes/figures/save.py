@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from fontTools import subset
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -31,6 +32,8 @@ FIXED: dict[Any, object] = {
     "path.simplify": True,
     "axes.unicode_minus": True,
 }
+# Tables of a font for setting text, of which a pdf has no use: to cut them to its letters took most of its time.
+subset.Options._drop_tables_default += ["GDEF", "GPOS", "GSUB", "kern"]
 RUNS = 3  # compression of zlib that looks for runs of one value: faster here, and a tenth shorter
 NO_DATE = {"pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}, "png": {}, "tiff": {}}
 PIXELS = ("png", "tiff")

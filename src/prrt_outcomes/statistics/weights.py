@@ -208,6 +208,7 @@ def fit_newton_in_blocks(
         if not len(active):
             break
         gradient, information, flat = evaluate(active, beta[active])
+        flat = flat | (np.linalg.slogdet(information)[0] == 0)  # exactly singular, which `solve` refuses
         step = np.zeros_like(gradient)
         step[~flat] = np.linalg.solve(information[~flat], gradient[~flat][..., None])[..., 0]
         largest = np.abs(step).max(axis=1)

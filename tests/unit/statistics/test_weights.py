@@ -10,6 +10,7 @@ from prrt_outcomes.statistics.weights import (
     compute_effective_sample_size,
     compute_propensity_weights,
     draw_weights,
+    fit_newton_in_blocks,
 )
 
 SCORE = np.array([0.8, 0.5, 0.25])
@@ -137,3 +138,16 @@ def test_a_distance_that_is_none_has_a_status():
     assert compute_distance(first, pd.Series(list("aaabbb")))[1] == "not_estimable"
     assert compute_distance(first, pd.Series(list("aaaaaa"))) == (0.0, "ok")
     assert compute_distance(first, pd.Series([1.0, np.nan, np.nan, 2.0, 3.0, 4.0]))[1] == "too_few"
+
+
+def test_a_replicate_without_information_has_no_coefficients_and_stops_no_other():
+    information = np.array([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)])
+
+    def evaluate(active, beta):
+        gradient = np.ones((3, 2))[active] - np.einsum("bij,bj->bi", information[active], beta)
+        return gradient, information[active], np.zeros(len(active), dtype=bool)
+
+    start = np.zeros((3, 2))
+    found = fit_newton_in_blocks(evaluate, start, np.arange(3), limit=4.0, tolerance=1e-6, iterations=9)
+    np.testing.assert_allclose(found[[0, 2]], [[1.0, 1.0], [0.5, 0.5]])
+    assert np.isnan(found[1]).all()

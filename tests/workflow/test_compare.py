@@ -13,24 +13,45 @@ from prrt_outcomes import provenance, steps
 from prrt_outcomes.cli.main import main
 from prrt_outcomes.compare.headline import compute_headline
 from prrt_outcomes.compare.numbers import CAUSES, list_values
-from prrt_outcomes.compare.runs import compare_runs, read_run
+from prrt_outcomes.compare.runs import DECISIONS, RESULTS, Run, compare_runs, read_run
 from prrt_outcomes.errors import UsageError
 from prrt_outcomes.simulate.registry import write_simulated_study
 from prrt_outcomes.simulate.settings import SimulationSettings, apply_overrides
 from prrt_outcomes.study.load import load_study
+from prrt_outcomes.tables.files import write_table
+from prrt_outcomes.tables.frames import empty_table
+from prrt_outcomes.tables.schema import list_tables
 
 STAGES = ("treatment", "response", "endpoints", "survival", "responders", "controls", "safety")
 
 
-def run_tables(folder, results):
-    """Tables and provenance of a run, as its steps write them; the other stages stay out."""
-    study, study_file = load_study(folder), folder / "study.yaml"
-    steps.run_cohort(study, study_file, results)
-    for stage in STAGES:
-        steps.run_stage(stage, study, results)
-    described = provenance.describe_run(study, study_file, results)
+def describe(study, folder, results):
+    described = provenance.describe_run(study, folder / "study.yaml", results)
     provenance.write_provenance(results / "provenance.json", described)
     return results
+
+
+def run_tables(folder, results):
+    """Tables and provenance of a run, as its steps write them; the other stages stay out."""
+    study = load_study(folder)
+    steps.run_cohort(study, folder / "study.yaml", results)
+    for stage in STAGES:
+        steps.run_stage(stage, study, results)
+    return describe(study, folder, results)
+
+
+def compute_tables(folder, results):
+    """The same with the tables that are compared alone, computed as those of a scenario."""
+    study = load_study(folder)
+    steps.run_cohort(study, folder / "study.yaml", results)
+    names = [name for name in list_tables("input") if (results / steps.table_path(name)).is_file()]
+    inputs = {name: empty_table(name, study.extra_columns) for name in list_tables("input")}
+    made = compute_headline(inputs | steps.read_tables(names, results), study)
+    for name in (*DECISIONS, *RESULTS):
+        path = results / steps.table_path(name)
+        path.parent.mkdir(exist_ok=True)
+        write_table(path, name, made[name])
+    return describe(study, folder, results)
 
 
 def shorten(folder):
@@ -68,7 +89,7 @@ def cuts(tmp_path_factory):
 def results(cuts, tmp_path_factory):
     """Results folders of both cuts."""
     folder = tmp_path_factory.mktemp("results")
-    return tuple(run_tables(cut, folder / cut.name) for cut in cuts)
+    return compute_tables(cuts[0], folder / "first"), run_tables(cuts[1], folder / "second")
 
 
 @pytest.fixture(scope="module")
@@ -133,15 +154,49 @@ def change_provenance(results, folder, change):
     return folder
 
 
-def test_other_settings_move_what_they_decide(results, tmp_path):
-    def shift(content):
-        content["study"]["analysis"]["milestones_months"] = [24]
-        content["study"]["response"]["minimum_stable_days"] = 400
-
-    other = change_provenance(results[0], tmp_path / "other", shift)
-    found = compare_runs(read_run(other), read_run(results[0]))
+def test_another_setting_moves_what_it_decides(results):
+    old = read_run(results[0])
+    settings = old.study.model_dump(mode="json")
+    settings["response"]["minimum_stable_days"] = 400
+    settings["analysis"]["milestones_months"] = [24]
+    study = type(old.study).model_validate(settings)
+    new = Run(old.folder, old.provenance, study, old.inputs, compute_headline(old.inputs, study))
+    found = compare_runs(old, new)
     assert found.causes == ("changed_settings",)
     assert set(found.settings["setting"]) == {"analysis.milestones_months", "response.minimum_stable_days"}
+    assert set(found.patients["cause"]) == {"changed_settings"}
+    decided = found.patients[found.patients["column"].eq("best_response")]
+    assert set(decided["old"]) == {"SD"}
+    assert set(decided["new"]) == {"NE", "PD"}
+    numbers = found.numbers.set_index("name")
+    fewer = numbers.loc["response.recist_1_1.not_confirmed.all.SD.n"]
+    assert fewer["changed_settings"] == fewer["difference"] < 0
+    assert -fewer["difference"] <= decided["patient_id"].nunique() <= fewer["n_patients"]
+    assert numbers.loc["milestones.os.all._12.survival", "status"] == "gone"
+    assert numbers.loc["km.os.all.median", "n_patients"] == 0
+
+
+def test_an_endpoint_and_a_grouping_that_one_side_has_are_attributed_to_nothing(results):
+    """The same run under settings without overall survival and without a grouping."""
+    old = read_run(results[0])
+    analysis = old.study.analysis.model_copy(update={"group_by": ()})
+    study = old.study.model_copy(update={"endpoints": old.study.endpoints[:1], "analysis": analysis})
+    kept = dict(old.results)
+    for name in ("endpoints", "km_summary", "km_curve", "milestones", "cox"):
+        table = kept[name][kept[name]["endpoint"].eq("pfs")]
+        kept[name] = table[table["group_by"].eq("all")] if "group_by" in table else table
+    kept["analysis_set"] = kept["analysis_set"].drop(columns="radionuclide")
+    for pair, status in (
+        ((old, Run(old.folder, old.provenance, study, old.inputs, kept)), "gone"),
+        ((Run(old.folder, old.provenance, study, old.inputs, kept), old), "new"),
+    ):
+        numbers = compare_runs(*pair).numbers.set_index("name")
+        assert numbers.loc["km.os.all.n", "status"] == status
+        assert np.isnan(numbers.loc["km.os.all.n", "changed_settings"])
+        groups = numbers[numbers["alias"].eq("km") & numbers["group_by"].eq("radionuclide")]
+        assert set(groups["status"]) <= {status, "without"}
+        assert groups["n_patients"].isna().all()
+        assert numbers.loc["km.pfs.all.n", "status"] == "ok"
 
 
 def test_old_data_under_this_code_show_what_the_code_changed(results, tmp_path):
@@ -152,18 +207,17 @@ def test_old_data_under_this_code_show_what_the_code_changed(results, tmp_path):
     table.to_csv(path, index=False)
     shutil.rmtree(other / ".snakemake")
     row = (
-        compare_runs(read_run(other), read_run(results[0])).numbers.set_index("name").loc["km.os.all.median"]
-    )
-    assert row["status"] in ("without", "ok")
-    row = (
         compare_runs(read_run(other), read_run(results[0])).numbers.set_index("name").loc["km.pfs.all.median"]
     )
     assert row["changed_code"] == pytest.approx(-1.0)
     assert row["difference"] == pytest.approx(-1.0)
 
 
-def test_the_files_are_written_and_say_that_they_are_not_for_release(results, tmp_path, capsys):
+def test_the_files_are_written_and_say_that_they_are_not_for_release(
+    results, found, tmp_path, capsys, monkeypatch
+):
     out = tmp_path / "out"
+    monkeypatch.setattr("prrt_outcomes.compare.runs.compare_runs", lambda old, new, cores: found)
     assert main(["compare", *map(str, results), "--out", str(out), "--cores", "1"]) == 0
     said = capsys.readouterr().out
     assert "2 removed" in said

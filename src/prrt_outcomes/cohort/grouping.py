@@ -4,7 +4,7 @@ Levels stand in schema order; `unknown` is the last level of a grouping and miss
 cohort.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -205,9 +205,9 @@ def derive_tumour_group(patients: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_baseline(
-    analysis_set: pd.DataFrame, first: str = GROUP_BY, covariates: Iterable[str] = ()
+    analysis_set: pd.DataFrame, groupings: Sequence[str] = (GROUP_BY,), covariates: Iterable[str] = ()
 ) -> dict[str, pd.DataFrame]:
-    """Count levels and give median and quartiles of numbers, of all patients, by the first grouping and tumour group.
+    """Count levels and give median and quartiles of numbers, of all patients and by each grouping.
 
     covariates : columns of the analysis set that are described beside those of `ORDER`
     Returns `baseline`, one row a term, level and group, and `baseline_differences`, one row a term. A category has a
@@ -217,13 +217,13 @@ def summarise_baseline(
     first grouping. Quartiles are interpolated linearly (type 7 of Hyndman and Fan 1996).
     """
     frame = analysis_set.reset_index(drop=True)
-    known = [name for name in dict.fromkeys((first, GROUP_BY)) if name in frame and frame[name].notna().any()]
-    groupings = [(name, compute_group(frame, name)) for name in (WHOLE, *known)]
+    known = [name for name in dict.fromkeys(groupings) if name in frame and frame[name].notna().any()]
+    grouped = [(name, compute_group(frame, name)) for name in (WHOLE, *known)]
     terms = [t for t in dict.fromkeys((*ORDER, *covariates)) if t in frame and frame[t].notna().any()]
     parts = []
     for term in terms:
         count = _describe_number if _is_number(frame, term) else _count_levels
-        parts += [count(frame, term, groups).assign(group_by=name) for name, groups in groupings]
+        parts += [count(frame, term, groups).assign(group_by=name) for name, groups in grouped]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     table["proportion"] = table["n"] / table["total"]
     differences = _compare_largest(frame, known[0], terms) if known else pd.DataFrame()

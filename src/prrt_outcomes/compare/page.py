@@ -151,7 +151,7 @@ def _describe(row: Mapping, titles: dict[str, str]) -> str:
     ]
     if row["group_by"] != ALL:
         words.append(f"{name_column(row['group_by'])}: {name_code(row['group_by'], row['group'])}")
-    left_out = (row["scope"], row["group_by"], row["group"], ALL)
+    left_out = (row["scope"], row["group_by"], row["group"], ALL, *WORDS["unsaid"])
     further = (part.removeprefix("_") for part in parts)
     words += [name_term(part) for part in further if part not in left_out]
     return ", ".join(filter(None, [*words, WORDS["values"][value]])).replace(", months", " months")

@@ -25,27 +25,23 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True) -> dict[str, pd.DataFrame]:
-    """Derive every endpoint of the study, its variants where they are wanted, and the analysis set.
+def run(tables: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Derive every endpoint of the study, its variants, and the analysis set.
 
     Returns the tables of `OUTPUTS`, `attrition` and `stages`.
     Raises InputError with every date that lies before its origin, or every column that an endpoint names and the
     tables lack.
     """
     check_columns(tables, study.endpoints)
-    dates = derivation.derive_study_dates(tables, study, variants=variants)
-    derived = derivation.derive_study_endpoints(tables, study, dates, variants=variants)
+    dates = derivation.derive_study_dates(tables, study)
+    derived = derivation.derive_study_endpoints(tables, study, dates)
     rows = derivation.stack_frames([derived.endpoints.assign(variant=""), derived.variants])
     known = next(iter(dates.values()))
     course = analysis_set.derive_course(known, tables["treatment_periods"], study)
     progression = course.set_index("patient_id")["progression_date"]
     after = analysis_set.compute_cycles_after(tables["cycles"], tables["treatment_periods"], progression)
-    periods, best = tables["treatment_periods"], tables["best_responses"]
-    analysis = analysis_set.derive_analysis_set(tables["patients"], periods, best, study.response, after)
-    first, days = find_first_cycles(periods), study.response.baseline_days
-    pet, unused = analysis_set.select_baseline_pet(tables["pet"], first, days)
-    analysis = analysis.join(pet, on="patient_id")
-    asked = study.analysis
+    analysis, unused = derive_patient_rows(tables, study, after)
+    best, asked = tables["best_responses"], study.analysis
     made = {
         "endpoints": derived.endpoints,
         "endpoint_variants": derived.variants,
@@ -57,7 +53,7 @@ def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True)
         "reported_differences": derived.differences,
         "treatment_course": course,
         "analysis_set": analysis,
-        **summarise_baseline(analysis, next(iter(asked.group_by), GROUP_BY), asked.covariates),
+        **summarise_baseline(analysis, (*asked.group_by[:1], GROUP_BY), asked.covariates),
         "adtte": analysis_set.format_adtte(
             derived.endpoints, {d.name: d.title for d in study.endpoints}, study.study
         ),
@@ -68,6 +64,21 @@ def run(tables: dict[str, pd.DataFrame], study: Study, *, variants: bool = True)
     result = {name: conform_table(name, made[name]) for name in OUTPUTS}
     losses = [*_count_losses(derived, study, len(known.patients)), *_count_unused(tables, study), *unused]
     return result | {"attrition": attrition_frame(losses), "stages": _state(derived, study)}
+
+
+def derive_patient_rows(
+    tables: dict[str, pd.DataFrame], study: Study, after_progression: pd.Series
+) -> tuple[pd.DataFrame, list[dict]]:
+    """The analysis set with receptors at baseline, and attrition rows of the scans that show none.
+
+    `after_progression`: as `analysis_set.derive_analysis_set` takes it
+    """
+    periods = tables["treatment_periods"]
+    given = tables["patients"], periods, tables["best_responses"]
+    analysis = analysis_set.derive_analysis_set(*given, study.response, after_progression)
+    first, days = find_first_cycles(periods), study.response.baseline_days
+    pet, unused = analysis_set.select_baseline_pet(tables["pet"], first, days)
+    return analysis.join(pet, on="patient_id"), unused
 
 
 def _count_losses(derived: derivation.Derived, study: Study, n_patients: int) -> list[dict]:

@@ -91,7 +91,7 @@ def test_the_table_is_that_of_the_schema():
 
 def test_the_two_largest_groups_of_the_first_grouping_are_compared_in_each_other_term():
     more = SET.assign(arm=["new", "new", "old", "old", "old"], marker=[1.0, 2.0, 3.0, 4.0, 5.0])
-    tables = summarise_baseline(more, "arm", ("marker",))
+    tables = summarise_baseline(more, ("arm", "tumour_group"), ("marker",))
     table = conform_table("baseline_differences", tables["baseline_differences"]).set_index("term")
     assert list(table.index) == ["age_years", "sex", "tumour_group", "marker"]
     assert set(zip(table["group"], table["reference"], strict=True)) == {("old", "new")}

@@ -1,7 +1,8 @@
-"""Runs killed at random moments: the next run must give the results of a run that nobody killed, byte by byte.
+"""Runs killed at random moments: in the end the results must be those of a run that nobody killed, byte by byte.
 
-A whole run is killed (SIGKILL to the run and all its steps) after a random share of the time that a run takes; the same
-command is then given again. `right` has equal bytes and leaves no unfinished file; else the line says what is wrong.
+A run is killed (SIGKILL to the run and all its steps) after a random part of the time that a run takes; the same
+command is then given again in the same folder, and killed again, until a run comes to its end. What is there then is
+held against the results of a run that nobody killed; the next study begins in an empty folder.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.results_page import describe_machine, format_table, replace_part
 from benchmarks.robustness.faults import LONGEST_SECONDS, ROOT, STUDY, read_results, start
 
 KILLS, SEED = 100, 20201231
+SHARE = 0.5  # of the time of a whole run, the longest after which a run is killed
 
 
 def run(study: Path, results: Path, temporary: Path, seconds: float | None = None) -> tuple[int, str]:
@@ -33,23 +36,23 @@ def run(study: Path, results: Path, temporary: Path, seconds: float | None = Non
     return process.returncode, said
 
 
-def judge(study: Path, right: dict[str, bytes], folder: Path, seconds: float) -> str:
-    """Kill a run after some seconds, run again, and say what came of it."""
+def judge(study: Path, right: dict[str, bytes], folder: Path, moments: Iterator[float]) -> tuple[int, str]:
+    """Kill runs in one folder until one ends by itself; return the number of kills and what the last one left."""
     results, temporary = folder / "results", folder / "tmp"
     temporary.mkdir(parents=True)
-    killed, _ = run(study, results, temporary, seconds)
-    if killed == 0:
-        return "ended before it was killed"
-    status, said = run(study, results, temporary)
+    kills, status, said = 0, -signal.SIGKILL, ""
+    while status == -signal.SIGKILL:
+        status, said = run(study, results, temporary, next(moments, None))
+        kills += status == -signal.SIGKILL
     if status:
-        return f"the next run failed: {said.strip().splitlines()[-1]}"
+        return kills, f"the run after them failed: {said.strip().splitlines()[-1]}"
     found = read_results(results)
     odd = sorted(name for name in right.keys() | found.keys() if right.get(name) != found.get(name))
-    return f"differs: {', '.join(odd[:3])}" if odd else "right"
+    return kills, f"differs: {', '.join(odd[:3])}" if odd else "equal, byte by byte"
 
 
-def main() -> None:
-    """Kill runs, and write the counts to the page of reliability."""
+def main(most: int = KILLS, page: Path = ROOT / "docs" / "reliability.md") -> None:
+    """Kill runs, and write the counts to the page of reliability; after `most` kills runs come to their end."""
     draw = random.Random(SEED)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -59,16 +62,18 @@ def main() -> None:
         status, said = run(study, folder / "results", folder / "tmp")
         if status:
             raise RuntimeError(said)
-        lasts, right = time.monotonic() - begun, read_results(folder / "results")
-        outcomes: Counter[str] = Counter()
-        for number in range(KILLS):
-            seconds = draw.uniform(0, lasts)
-            outcome = judge(study, right, folder / str(number), seconds)
-            shutil.rmtree(folder / str(number))
-            print(f"{seconds:6.1f} s {outcome}", flush=True)
+        longest, right = SHARE * (time.monotonic() - begun), read_results(folder / "results")
+        kills, outcomes = 0, Counter[str]()
+        while kills < most:
+            moments = (draw.uniform(0, longest) for _ in range(most - kills))
+            n, outcome = judge(study, right, folder / "killed", moments)
+            shutil.rmtree(folder / "killed")
+            kills += n
             outcomes[outcome] += 1
-    table = format_table(("outcome of the run after", "kills"), sorted(outcomes.items()))
-    replace_part(ROOT / "docs" / "reliability.md", "kills", f"{describe_machine()}\n\n{table}")
+            print(f"{kills} kills, {n} of them in this folder: {outcome}", flush=True)
+            rows = [*sorted(outcomes.items()), ("kills", kills)]
+            table = format_table(("results of a folder in which runs were killed", "folders"), rows)
+            replace_part(page, "kills", f"{describe_machine()}\n\n{table}")
 
 
 if __name__ == "__main__":

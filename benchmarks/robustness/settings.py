@@ -248,6 +248,7 @@ def _source(table: str, **settings: Any) -> tuple[Path_, Any]:
 
 
 EVENT, DAY_ZERO = ("endpoints", 2, "events", 0, "filter"), dt.date(2016, 1, 1)
+UNREAD = ("last_contact_date", "vital_status", "death_date")  # columns that no other table has
 TITLED = (("title",), ("endpoints", 2, "title"), ("controls", 1, "title"))
 WARNED: tuple[tuple[str, Callable[[int], tuple[tuple[Path_, Any], ...]]], ...] = (
     ("a cut-off in the future", lambda n: ((("data_cutoff",), DAY_ZERO + dt.timedelta(27_000 + n)),)),
@@ -263,6 +264,8 @@ WARNED: tuple[tuple[str, Callable[[int], tuple[tuple[Path_, Any], ...]]], ...] =
     ("a criterion without values", lambda n: (
         _source("labs", exclude={"analyte": ["chromogranin_a"]}),
         (("response", "criteria"), ["recist_1_1", "chromogranin_a"]), (("endpoints",), ["pfs", "os"]))),
+    ("a setting without effect", lambda n: (
+        _source("labs", join=[{"file": "data/follow_up.csv", "on": "patient_id", "columns": [UNREAD[n % 3]]}]),)),
     ("letters that are not drawn", lambda n: ((TITLED[n % 3], chr(0x4E00 + n) * 3),)),
     ("a curve that nothing uses", lambda n: (
         (("controls", 2), {"id": f"o{n}", "kind": "library", "arm": "netter1_octreotide"}),)),

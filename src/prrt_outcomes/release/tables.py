@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from prrt_outcomes.release.rules import RULES, Rounding, bound_share, hide_second, shorten
 from prrt_outcomes.statistics.curve_summaries import compute_poisson_interval
@@ -179,6 +180,7 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
                     for end, value in zip((low, high), ends, strict=True):
                         there = frame[end].notna() & is_exact
                         made[end] = made.get(end, shorten(frame[end])).mask(there, shorten(value))
+    lost |= _has_few_events(frame, release)
     if "covariate" in frame:  # one level less, all of the variable less
         lost = lost.groupby(
             [_text(frame[c]) for c in schema.key if c != "covariate"] + [_variable(frame, True)]
@@ -211,6 +213,18 @@ def _release_table(name: str, whole: pd.DataFrame, release: Release) -> pd.DataF
     return _drop_texts(name, frame.assign(**made), schema, release).drop_duplicates(
         list(schema.key), keep="last"
     )
+
+
+def _has_few_events(frame: pd.DataFrame, release: Release) -> pd.Series:
+    """Whether the limits of a ratio of two groups tell that one of them has fewer events than the minimum.
+
+    The variance of its logarithm is about 1/a + 1/b for a and b events, so that its inverse is below both.
+    """
+    few, width = pd.Series(False, frame.index), 2 * norm.isf((1 - release.level) / 2)
+    is_group = _text(frame["level"]).ne("") if "level" in frame else ~few
+    for low, high in (ends for ends in RULES["ratio_limits"] if set(ends) <= set(frame)):
+        few |= (width / np.log(frame[high] / frame[low])) ** 2 < release.minimum
+    return few & is_group
 
 
 def _find_inverse(name, frame, made: dict, rounded: Mapping, release: Release) -> dict[str, pd.Series]:

@@ -5,8 +5,13 @@ every shown number as the interval of its rounding, every hidden one as 0 to the
 integer programming whether one value is left.
 """
 
+import base64
+import html
 import io
+import json
 import re
+import shutil
+import subprocess
 import zipfile
 import zlib
 from itertools import pairwise
@@ -16,7 +21,7 @@ import numpy as np
 from PIL import Image
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from prrt_outcomes.tables.schema import list_tables, load_schema
 
@@ -32,13 +37,21 @@ SUMS = {  # whole, parts
 AT_MOST = (("n", "total"), ("events", "n"), ("n_event", "n_at_risk"), ("emergent_n", "emergent_total"))
 
 
+EMBEDDED = re.compile(rb"data:image/(\w+)[^;,]*;base64,([A-Za-z0-9+/=]+)")
+CURVE_DATA = re.compile(rb'<script type="application/json">(.*?)</script>', re.DOTALL)
+DRAWN_TEXT = re.compile(rb"\((?:[^()\\]|\\.)*\)")
+
+
 def read_contents(folder):
-    """Every file, opened as far as it goes: name to bytes."""
+    """Every file, opened as far as it goes, and every name: place to bytes."""
     for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
-        yield from _open(path.relative_to(folder).as_posix(), path.read_bytes())
+        name = path.relative_to(folder).as_posix()
+        yield f"{name}!name", name.encode()
+        yield from _open(name, path.read_bytes())
 
 
 def _open(name, content):
+    """The bytes, what is packed in them, and the words that stand in them without marks between their letters."""
     yield name, content
     if name.endswith((".docx", ".xlsx")):
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
@@ -47,19 +60,105 @@ def _open(name, content):
     elif name.endswith(".pdf"):
         for i, stream in enumerate(re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)):
             try:
-                yield f"{name}!{i}", zlib.decompressobj().decompress(stream)
+                unpacked = zlib.decompressobj().decompress(stream)
             except zlib.error:
                 continue
+            yield f"{name}!{i}", unpacked
+            yield f"{name}!{i}!words", b"".join(part[1:-1] for part in DRAWN_TEXT.findall(unpacked))
+        if program := shutil.which("pdftotext"):
+            yield (
+                f"{name}!text",
+                subprocess.run([program, "-", "-"], input=content, capture_output=True).stdout,
+            )
     elif name.endswith(".png"):
         with Image.open(io.BytesIO(content)) as image:
-            yield f"{name}!info", repr(image.info).encode()
+            yield f"{name}!info", repr((image.info, dict(image.getexif()))).encode()
+    elif name.endswith((".html", ".svg", ".xml")):
+        yield f"{name}!words", html.unescape(re.sub(rb"<[^>]*>", b"", content).decode()).encode()
+        for i, (kind, coded) in enumerate(EMBEDDED.findall(content)):
+            yield from _open(f"{name}!{i}.{kind.decode()}", base64.b64decode(coded))
 
 
 def find_words(folder, words):
-    """Each word that any file of a folder holds, in its bytes, with its place."""
+    """Each word that any file of a folder holds, in whatever letters, with its place."""
+    asked = {word: word.lower().encode() for word in words}
     return [
-        (name, word) for name, content in read_contents(folder) for word in words if word.encode() in content
+        (name, word)
+        for name, content in read_contents(folder)
+        for lower in (content.lower(),)
+        for word, coded in asked.items()
+        if coded in lower
     ]
+
+
+def find_page_data(released, folder):
+    """Points of curves in pages that no released curve has: place, month and survival."""
+    known = set()
+    for name in CURVES:
+        curve = released[name]
+        for column in {"survival", "cumulative_incidence", "probability"} & set(curve):
+            known |= set(zip(curve["time_months"].round(3), curve[column].round(3), strict=True))
+    found = []
+    for path in sorted(Path(folder).glob("*.html")):
+        for data in CURVE_DATA.findall(path.read_bytes()):
+            points = [p for _, group in json.loads(data).get("groups", ()) for p in group]
+            found += [(path.name, *p[:2]) for p in points if (round(p[0], 3), round(p[1], 3)) not in known]
+    return found
+
+
+def find_drawn_steps(released, folder):
+    """Corners of drawn Kaplan-Meier curves that are no released month and survival.
+
+    The lowest and the highest tick of the vertical axis are 0 and 1, the first corner is month 0; months have the width
+    with which the corners of the figure fit best.
+    """
+    found = []
+    for path in sorted(Path(folder).rglob("kaplan_meier_*.svg")):
+        endpoint, _, group_by = path.stem.removeprefix("kaplan_meier_").partition("_")
+        curve = released["km_curve"].astype({"endpoint": "string", "group_by": "string"})
+        curve = curve[curve["endpoint"].eq(endpoint) & curve["group_by"].eq(group_by)]
+        drawing = path.read_text(encoding="utf-8").partition('id="axes_2"')[0]  # beyond it: patients at risk
+        ticks = re.findall(r'<g id="ytick_\d+">.*?<use [^>]*?y="([\d.]+)"', drawing, re.DOTALL)
+        zero, one = float(ticks[0]), float(ticks[-1])
+        for line in re.findall(r'<path [^>]*?d="([^"]+)"', drawing):
+            corners = np.array(re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", line), dtype=float).reshape(-1, 2)
+            survival = (zero - corners[:, 1]) / (zero - one) if len(corners) else np.empty(0)
+            steps = np.diff(survival) < -1e-6
+            if not steps.any() or abs(survival[0] - 1) > 1e-4 or (np.diff(corners, axis=0) != 0).all(1).any():
+                continue
+            at, levels = corners[1:][steps, 0] - corners[0, 0], survival[1:][steps]
+            near = [curve["time_months"][(curve["survival"] - level).abs() < 1e-4] for level in levels]
+            found += [(path.name, level) for level, months in zip(levels, near, strict=True) if months.empty]
+            widths = [x / month for x, months in zip(at, near, strict=True) for month in months]
+            for width in widths:
+                missed = [
+                    x
+                    for x, months in zip(at, near, strict=True)
+                    if len(months) and (months - x / width).abs().min() > 0.02
+                ]
+                if not missed:
+                    break
+            else:
+                found += [(path.name, "months")] if widths else []
+    return found
+
+
+def find_small_arms(released, minimum, level=0.95):
+    """Ratios of groups whose standard error or limits tell that a group has fewer events than the minimum.
+
+    The variance of a log ratio is about 1/a + 1/b: with one or two events in a group it names them.
+    """
+    found = []
+    for name in list_tables("results"):
+        frame = released[name]
+        for ratio in (r for r in ("hazard_ratio", "odds_ratio") if f"{r}_low" in frame):
+            own = frame[frame["level"].astype("string").fillna("").ne("")] if "level" in frame else frame
+            width = np.log(own[f"{ratio}_high"] / own[f"{ratio}_low"]) / 2 / norm.isf((1 - level) / 2)
+            error = own["std_error"].fillna(width) if "std_error" in own else width
+            key = [c for c in load_schema(name).key if c in own]
+            rows = own.loc[1 / error**2 < 0.9 * minimum, key].astype(str)
+            found += [(name, *row) for row in rows.itertuples(index=False)]
+    return found
 
 
 class System:

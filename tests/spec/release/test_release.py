@@ -89,6 +89,12 @@ def test_nothing_of_the_canary_is_in_any_byte_and_no_small_count_is_left(release
     assert attack.find_freedom(true, released, 5) == []
     assert attack.find_means(released, 5) == []
     assert attack.find_wholes(true, released) == []
+    assert attack.find_small_arms(released, 5) == []
+    assert attack.find_small_arms(true, 5)  # they were there to be found
+    assert attack.find_page_data(released, out) == []
+    assert attack.find_page_data(true, out)
+    assert attack.find_drawn_steps(released, out) == []
+    assert attack.find_drawn_steps(true, out)
     assert len(released["km_curve"]) > 2
     assert not list(out.rglob("waterfall*.svg"))
     assert not list(out.rglob("swimmer*"))

@@ -188,10 +188,12 @@ def _untimed(results: _Results) -> Iterator[Part]:
     """Patients without a time of the primary endpoint."""
     curve = results.find("km_summary", endpoint=results.endpoint, group_by="all")
     if curve is not None:
-        total = len(results.tables["analysis_set"])
-        title = results.title(results.endpoint)
-        words = f"{COUNT(total - curve['n'])} of {COUNT(total)} have no time for {title}"
-        yield _part(words, "km_summary", curve, total - curve["n"])
+        total, title = len(results.tables["analysis_set"]), results.title(results.endpoint)
+        untimed = total - curve["n"]
+        words = f"{COUNT(untimed)} of {COUNT(total)} have no time for {title}"
+        if not untimed:
+            words = f"all {COUNT(total)} have a time for {title}"
+        yield _part(words, "km_summary", curve, untimed)
 
 
 def _compare_items(results: _Results, items: list[str]) -> Iterator[Part]:

@@ -66,10 +66,12 @@ def main(most: int = KILLS, page: Path = ROOT / "docs" / "reliability.md") -> No
         kills, outcomes = 0, Counter[str]()
         while kills < most:
             moments = (draw.uniform(0, longest) for _ in range(most - kills))
+            begun = time.monotonic()
             n, outcome = judge(study, right, folder / "killed", moments)
+            longest = longest if n else SHARE * (time.monotonic() - begun)
             shutil.rmtree(folder / "killed")
             kills += n
-            outcomes[outcome] += 1
+            outcomes[outcome] += n > 0
             print(f"{kills} kills, {n} of them in this folder: {outcome}", flush=True)
             rows = [*sorted(outcomes.items()), ("kills", kills)]
             table = format_table(("results of a folder in which runs were killed", "folders"), rows)

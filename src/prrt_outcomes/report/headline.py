@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from prrt_outcomes.controls.control_results import primary_estimate
 from prrt_outcomes.figures.figure import pick_rows
 from prrt_outcomes.report import columns as col
-from prrt_outcomes.report.content import cite, join_words, say, tell, trace
+from prrt_outcomes.report.content import cite, join_words, say, tell, tell_suppressed, trace
 from prrt_outcomes.report.controls_chapter import describe_ratio, describe_worth, find_verdict
 from prrt_outcomes.report.safety_chapter import describe_neoplasms
 from prrt_outcomes.report.survival_chapter import describe_incidence, has_competing, list_arms
@@ -127,7 +127,7 @@ def _describe_response(rates: pd.DataFrame, study) -> Tile | None:
 
 def _describe_share(what: str, row: dict, level: str) -> Markup:
     reach = numbers.format_range(row["proportion_low"], row["proportion_high"], numbers.format_percent)
-    return tell("tile_share", "", row, level, w=what, ci=reach)
+    return tell("tile_share", "", row, level, w=what, ci=reach or tell_suppressed(row))
 
 
 def _list_endpoints(study) -> list[str]:

@@ -1,6 +1,11 @@
 // Curves with values at a month, tables that sort and are saved as csv, a search over the page.
 "use strict";
 const SVG = "http://www.w3.org/2000/svg";
+// A count that a release does not show.
+function tally(count) {
+  return count ?? "[suppressed]";
+}
+
 function make(kind, attributes, parent, text) {
   const node = kind.startsWith("svg:") ? document.createElementNS(SVG, kind.slice(4)) : document.createElement(kind);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -72,13 +77,13 @@ function drawCurves(figure) {
     body.textContent = "";
     data.groups.forEach(([name, steps], place) => {
       if (!shown[place]) return;
-      const before = steps.filter((s) => s[0] <= month).pop() || [0, 1, 1, 1];
+      const before = steps.filter((s) => s[0] <= month).pop() || [0, 1, 1, 1, 0, 0];
       const next = steps.find((s) => s[0] >= month);
       const row = make("tr", {}, body);
       make("th", { scope: "row" }, row, name);
       const limits = before[2] === null ? "" : " (" + percent(before[2]).replace("%", "") + "\u2013" + percent(before[3]) + ")";
       make("td", {}, row, next ? percent(before[1]) + limits : "beyond the last patient");
-      make("td", { class: "n" }, row, (next ? next[4] : 0) + " (" + (before[5] || 0) + ")");
+      make("td", { class: "n" }, row, tally(next ? next[4] : 0) + " (" + tally(before[5]) + ")");
     });
   }
   slider.oninput = () => show(+slider.value);

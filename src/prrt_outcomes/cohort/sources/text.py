@@ -187,7 +187,7 @@ def _parse_plain(text: bytes, delimiter: str, n_columns: int) -> pa.Table | None
 def _gather_records(
     text: bytes, n_before: int, delimiter: str, table: str, source: FileSource, names: list[str]
 ) -> raw_table.SourceResult:
-    """Rows of a text of whatever form; those with more or fewer fields than the header are told and left out."""
+    """Rows of a text of whatever form; those with more or fewer fields than the header are counted and left out."""
     check_lines_below(table, source, n_before + 1)
     lines = text.splitlines(keepends=True)
     last = min(source.last_row or n_before + len(lines), n_before + len(lines)) - n_before

@@ -167,7 +167,7 @@ KNOWN: dict[str, Known] = {
     "levels_or_unknown": _with(_levels, UNKNOWN),
     "scales": _values("questionnaires.scale"),
 }
-"""Names that there are, of the study, its tables, and the last key of a mapping above; None where they are not known."""
+"""Names that there are, of the study, its tables, and the last key of a mapping above; None where not known."""
 
 
 def check_names(study: Study, tables: Tables | None = None) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""Forty seeded mutants of a study: none ends as a fault of the program, and none loses anything in silence."""
+"""A hundred seeded mutants of a study: none ends as a fault of the program, and none loses anything in silence."""
 
 import importlib.util
 import shutil
@@ -15,7 +15,7 @@ MODULE = Path(__file__).resolve().parents[3] / "benchmarks" / "robustness" / "mu
 SPEC = importlib.util.spec_from_file_location("mutants", MODULE)
 mutants = sys.modules["mutants"] = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(mutants)
-PATIENTS, SEED, MUTANTS, PARTS = 12, 7, 40, 4
+PATIENTS, SEED, MUTANTS, PARTS = 12, 7, 100, 4
 
 
 @pytest.fixture(scope="module")
